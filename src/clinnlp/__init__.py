@@ -1,0 +1,46 @@
+"""Extract entities, summarise and flag conditions in de-identified clinical notes.
+
+    >>> import clinnlp
+    >>> nlp = clinnlp.load()
+    >>> doc = nlp("Denies chest pain. Takes lisinopril 10 mg daily.")
+    >>> [(e.text, e.label_, e._.assertion) for e in doc.ents]
+    [('chest pain', 'SYMPTOM', 'absent'), ('lisinopril', 'MEDICATION', 'present')]
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clinnlp import conditions, plots
+    from clinnlp.annotations import Annotations
+    from clinnlp.errors import ClinnlpError
+    from clinnlp.notes import read_notes
+    from clinnlp.pipeline import annotate, load
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "read_notes": "clinnlp.notes",
+    "load": "clinnlp.pipeline",
+    "annotate": "clinnlp.pipeline",
+    "Annotations": "clinnlp.annotations",
+    "ClinnlpError": "clinnlp.errors",
+}
+_MODULES = ("conditions", "plots")
+
+__all__ = ["Annotations", "ClinnlpError", "annotate", "conditions", "load", "plots", "read_notes"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import clinnlp` stays quick."""
+    if name in _MODULES:
+        return import_module(f"clinnlp.{name}")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'clinnlp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

