@@ -23,6 +23,6 @@ def blank() -> Language:
     ['T', '2', 'DM', ',', 'HTN', '.', 'Cr', '1.4', '-', '>', '2.1']
     """
     nlp = spacy.blank("en")
-    nlp.tokenizer = Tokenizer(nlp.vocab, infix_finditer=SPLIT.finditer)
+    nlp.tokenizer = Tokenizer(nlp.vocab, prefix_search=SPLIT.match, infix_finditer=SPLIT.finditer)
     nlp.max_length = MAX_LENGTH
     return nlp
