@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from dataclasses import dataclass, replace
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from clinnlp.catalogue import Rules, Scale, Test, load_rules, normalise
 from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
-from clinnlp.resources import read_yaml
 from clinnlp.schema import Measurement
 
 NEAR = 40  # characters within which a weak name needs another measurement
@@ -37,28 +35,21 @@ VALUE = {
         rf"|(?P<first>{NUM}){END}"
     ),
 }
-AMOUNT = "mg|mcg|[uµμ]g|g|gm|ng|pg|mmol|[uµμ]mol|mcmol|nmol|pmol|m?eq|m?[uµμ]?i?u|units|k|th|cells|copies|cp|ml|mm|mosm"
-UNIT = (
-    r"[ \t\xa0|]{0,12}(?P<unit>%(?:[ ]?predicted)?|[°º˚][ ]?[CF]?\b|(?:[x×][ ]?)?10[\^*(eE]{1,2}\d+\)?/[uµμ]?L"
-    rf"|(?:{AMOUNT}|breaths|beats)/[ ]?[A-Za-zµμ][A-Za-z0-9.µμ²^]{{0,7}}(?:/[A-Za-z0-9.²^]{{1,7}})?"
-    r"|/[ ]?(?:min(?:ute)?|[uµμ]L|mm3|mcL|cumm)\b|(?:WORDS)(?![A-Za-z/]))"
-)
 FLAG = re.compile(
     r"[ \t|]*(?:[(\[](?P<a>HH?|LL?|[Hh]igh|[Ll]ow|HIGH|LOW)(?=[;,)\] ])[)\]]?"
     r"|(?P<b>HH?|LL?|HIGH|LOW)(?=[ \t]*(?:$|[,;|.)\r\n]|[ \t]{2})|\t|[ ](?:[\d(<>*\[-]|[A-Z][A-Za-z0-9]*[ :=-]))"
     r"|[*!]+|(?P<c>[↑↓]))"
 )
 SERIES = re.compile(r"\d+(?:\.\d+)?%?(?:[ ]?(?:/|and\b|&)[ ]?\d+(?:\.\d+)?%?)+(?!\d|/\d)")
-GAP = re.compile(r"[ \t]{2,}|\t|[ ]?\|[ \t]*")
+GAP = re.compile(r"[ \t]*\|[ \t]*|[ \t]{2,}|\t")
 RANGE = re.compile(
     rf"(?:(?P<low>{NUM})[ ]?[-–][ ]?(?P<high>{NUM}){END}"
     rf"|(?:[<≤]=?[ ]?(?P<below>{NUM})|[>≥]=?[ ]?(?P<above>{NUM}))(?=[ \t]*(?:$|[|\r\n]|[HL*])))"
 )
 BRACKETED = re.compile(
     rf"[ \t]*[(\[](?:ref\w*|normal|range|nl)?[: ]*(?P<low>{NUM})[ ]?[-–][ ]?(?P<high>{NUM})[^()\[\]\n]{{0,10}}[)\]]"
+    rf"|[ \t]*[(\[](?:ref\w*|normal|range|nl)?[: ]*(?:[<≤]=?[ ]?(?P<below>{NUM})|[>≥]=?[ ]?(?P<above>{NUM}))[ ]?[)\]]"
 )
-ARROW = r"[ \t]*(?:-{1,3}>|=>|→|<-{1,2}|>(?=[ ]?\d))[ ]*"
-ASIDE = r"(?:[ ](?:on[ ])?(?:RA|room air)\b)?(?:[ \t]*\([^()\n]{1,25}\))?"
 COMMA = re.compile(rf",[ ](?={NUM}[ ]?%?[ ]*(?:[,;.)\r\n]|$|and\b))|[ ]and[ ](?={NUM}[.,;)\r\n])")
 PRESSURE_GAP = re.compile(r"[^\d\n.;]{0,30}")
 LATER = re.compile(
@@ -75,56 +66,6 @@ SATURATION = re.compile(
 FIRST = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]+")
 CLAUSE = re.compile(r"[.;:\n]")
 CHANGE = re.compile(r"\b(?:up|down|by|increased|decreased|dropped|fell|rose)[ ]*$")
-DOSED = re.compile(r"/(?:hr?|hour|kg|day|d|wk|week)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A system of units of a test: the numbers that are plausible in it, and its reference range."""
-
-    units: frozenset[str]
-    least: float
-    most: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """A test of `measurements.yml`; a series ("H&H") is `of` several others."""
-
-    id: str
-    kind: str = "number"
-    scales: tuple[Scale, ...] = ()
-    of: tuple[str, ...] = ()
-    vital: bool = False
-    weak: bool = False
-    high: tuple[float, float] | None = None
-    low: tuple[float, float] | None = None
-
-    def scale(self, number: float, unit: str | None) -> Scale | None:
-        """Give the first scale in which the number and the unit make sense."""
-        fitting = [s for s in self.scales if s.least <= number <= s.most]
-        if unit and any(unit in s.units for s in self.scales):
-            fitting = [s for s in fitting if unit in s.units]
-        elif unit and ("/" not in unit or DOSED.search(unit)):
-            return None
-        return fitting[0] if fitting else None
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The compiled content of `measurements.yml`."""
-
-    tests: dict[str, Test]
-    names: dict[str, re.Pattern[str]]  # the first letters of a name -> all names that start so
-    ids: dict[str, str]  # name, as written or in lower case -> id of its test
-    filler: re.Pattern[str]
-    unit: re.Pattern[str]
-    foreign: re.Pattern[str]
-    limit: re.Pattern[str]
-    comparing: re.Pattern[str]
-    link: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,68 +150,6 @@ def _bare_saturations(text: str, rules: Rules) -> Iterator[Measurement]:
             yield Measurement(start, end, "oxygen saturation", match["value"], number, "%", _compare(number, "", scale))
 
 
-@cache
-def load_rules() -> Rules:
-    """Read and compile `measurements.yml`."""
-    data = read_yaml("measurements.yml")
-    names, ids = _compile_names(data)
-    units = {
-        u for t in data["tests"] for s in t.get("scales", ()) for u in s["unit"] if u[0].isalpha() and "/" not in u
-    }
-    words = "|".join("[ ]?".join(map(re.escape, u.split())) for u in sorted(units, key=len, reverse=True))
-    return Rules(
-        tests={t["id"]: _test(t) for t in data["tests"]},
-        names=names,
-        ids=ids,
-        filler=re.compile(
-            r"(?:[ \t\xa0:=~≈,|+*–—-]++|\.(?=[ \t.:])|\.{2,}|\r?\n(?!\s*\n)|\([^()\d\r\n]{1,25}\)"
-            rf"|(?:{_any(data['fillers'])})(?![A-Za-z])|(?:g/g|mg/g|#\d)\b){{0,24}}+\(?",
-            re.IGNORECASE,
-        ),
-        unit=re.compile(UNIT.replace("WORDS", words), re.IGNORECASE),
-        foreign=re.compile(rf"[ \t]?-?(?:{_any(data['foreign'])})(?![A-Za-z])|[A-Za-z]{{2}}|[+'\"’]"),
-        limit=re.compile(rf"\b(?:{_any(data['limits'])})\b", re.IGNORECASE),
-        comparing=re.compile(rf"\b(?:{_any(data['comparing'])})\b", re.IGNORECASE),
-        link=re.compile(rf"{ASIDE}(?:{ARROW}|[ \t,;(]+(?:(?:{_any(data['links'])})[ \t:]+){{1,4}})"),
-    )
-
-
-def _compile_names(data: dict[str, Any]) -> tuple[dict[str, re.Pattern[str]], dict[str, str]]:
-    entries = [
-        (n, t["id"], key == "exact") for t in data["tests"] for key in ("names", "exact") for n in t.get(key, ())
-    ]
-    entries += [(name, "", False) for name in data["ignored"]]
-    patterns: dict[str, list[str]] = {}
-    ids: dict[str, str] = {}
-    for name, test, exact in sorted(entries, key=lambda e: -len(e[0])):
-        written = name.rstrip(":")
-        end = r"(?=[ ]?:)" if name != written else r"(?!\w)" if name[-1].isdigit() else r"(?![A-Za-z])"
-        pattern = r"\s{1,4}".join(map(re.escape, written.split())) + end + ("(?!/)" if len(name) == 1 else "")
-        first = re.match("[a-z]+", written, re.IGNORECASE)
-        patterns.setdefault(first.group().lower() if first else "", []).append(f"(?-i:{pattern})" if exact else pattern)
-        ids[written if exact else written.lower()] = test
-    return {k: re.compile("|".join(v), re.IGNORECASE) for k, v in patterns.items()}, ids
-
-
-def _any(words: str) -> str:
-    """Make alternatives of words, the longest first."""
-    return "|".join(re.escape(w) for w in sorted(words.split(), key=len, reverse=True))
-
-
-def _test(entry: dict[str, Any]) -> Test:
-    options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-    options["scales"] = tuple(
-        Scale(frozenset(map(_normalise, s["unit"])), *s["plausible"], *s.get("range", ()))
-        for s in entry.get("scales", ())
-    )
-    return Test(**{k: v for k, v in options.items() if k in Test.__slots__})
-
-
-def _normalise(unit: str) -> str:
-    unit = re.sub(r"[\s.]", "", unit.lower()).replace("µ", "u").replace("μ", "u")
-    return re.sub(r"^[°º˚]", "", unit) or "degrees"
-
-
 def _names(text: str, rules: Rules) -> Iterator[tuple[int, int, Test]]:
     """Find the names of tests: start, end, test."""
     reached = 0
@@ -300,8 +179,12 @@ def _values(text: str, start: int, end: int, limit: int, test: Test, rules: Rule
         yield from _series(text, pos, limit, test, rules)
         return
     value = _value(text, pos, limit, test, rules, _unit_in(between, test, rules))
-    if value is None or (value.sign and rules.comparing.search(before)) or _is_list_number(text, value, between):
+    if value is None or _is_list_number(text, value, between):
         return
+    compared = between.rstrip().endswith("than")
+    if (value.sign or compared) and rules.comparing.search(before):
+        return
+    value = replace(value, number=None) if compared else value
     while value:
         yield value
         value = next(
@@ -321,7 +204,7 @@ def _is_list_number(text: str, value: Value, between: str) -> bool:
 def _unit_in(between: str, test: Test, rules: Rules) -> str | None:
     """Find the unit in "Glucose (mg/dL): 110"."""
     match = rules.unit.search(between) if "(" in between or "/" in between else None
-    return match["unit"] if match and any(_normalise(match["unit"]) in s.units for s in test.scales) else None
+    return match["unit"] if match and any(normalise(match["unit"]) in s.units for s in test.scales) else None
 
 
 def _series(text: str, pos: int, limit: int, test: Test, rules: Rules) -> Iterator[Value]:
@@ -358,7 +241,7 @@ def _value(text: str, pos: int, limit: int, test: Test, rules: Rules, unit: str 
     unit = written or unit
     groups = match.groupdict()
     numbers = [float(g.replace(",", "")) for k in ("first", "last", "tens") if (g := groups.get(k))]
-    scales = [test.scale(n, unit and _normalise(unit)) for n in numbers[: 1 if test.kind == "pressure" else 2]]
+    scales = [test.scale(n, unit and normalise(unit)) for n in numbers[: 1 if test.kind == "pressure" else 2]]
     if None in scales or (test.kind == "pressure" and len(numbers) == 2 and not 10 <= numbers[1] < numbers[0]):
         return None
     sign = (groups.get("sign") or "").strip()
@@ -375,7 +258,7 @@ def _value(text: str, pos: int, limit: int, test: Test, rules: Rules, unit: str 
 def _unit_at(text: str, pos: int, limit: int, test: Test, rules: Rules) -> tuple[str | None, int]:
     """Read a unit; a word that is no unit of this test ("c", "in") is not one."""
     match = rules.unit.match(text, pos, limit)
-    if match and (re.search("[/%]", match["unit"]) or any(_normalise(match["unit"]) in s.units for s in test.scales)):
+    if match and (re.search("[/%]", match["unit"]) or any(normalise(match["unit"]) in s.units for s in test.scales)):
         return match["unit"], match.end()
     return None, pos
 
