@@ -1,20 +1,311 @@
-"""Find the dose, route, frequency and status of each drug mention."""
+"""Find each drug mention with its dose, form, route, frequency, duration and status.
+
+The drugs are the MEDICATION entities of the doc; names that no dictionary holds are added where they are written like a
+drug ("Foobarol 10 mg PO BID"). Cue words and patterns are data: `resources/medications.yml`.
+"""
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+from clinnlp.resources import read_yaml
+from clinnlp.schema import Medication, Section
+from clinnlp.sig import Sig, fill, leads, read_sig
+
+REACH = 160  # characters after a drug in which its parts are looked for
+BEFORE = 160  # characters before a drug, within its clause, in which a cue is looked for
+AFTER = 70  # characters after a drug and its parts, within the clause, in which a cue is looked for
+SHORT = 80  # characters of an allergy list that may hold a blank line
+WRAP = 55  # a line of at least so many characters may go on in the next one
+
+BOUNDARY = re.compile(
+    r"[.!?;][\"')\]]*\s+(?=[A-Z(\[#*•-])|;|\n[ \t\r]*\n|\n(?=[ \t]*(?:[-*•#+]|\d{1,2}[.)]))|(?P<wrap>\n)"
+)
+LIST = re.compile(r"[\s,/+&]*(?:(?:and|or|as well as|then)\b)?[\s]*(?:the |her |his |a |an |some )?")
+BLANK = re.compile(r"\n[ \t\r]*\n")
+KEY = re.compile(r"[ \t]*[A-Z][\w /]{1,30}:")
+PLURAL = re.compile(r"[ \t]*(?:were|both|all|have)\b", re.IGNORECASE)
+SAME = re.compile(r"[ ]?(?:/|\(|-|\+)[ ]?|[ ]or[ ]")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A rule of `medications.yml` about the status of a drug."""
+
+    id: str
+    status: str
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The compiled content of `medications.yml` that is not about sigs."""
+
+    before: tuple[Cue, ...]
+    after: tuple[Cue, ...]
+    headers: tuple[tuple[re.Pattern[str], str], ...]
+    sections: dict[str, str]
+    analytes: frozenset[str]
+    substances: frozenset[str]
+    treatment: re.Pattern[str]
+    not_treatment: re.Pattern[str]
+    unlisted: re.Pattern[str]
+    listed_line: re.Pattern[str]
+    not_names: frozenset[str]
+
+
+@dataclass(slots=True)
+class Mention:
+    """A drug in the text; `span` is its entity, None where no dictionary knows it."""
+
+    start: int
+    end: int
+    span: Span | None
+    section: Section | None
+    sig: Sig
+    cue: Cue | None = None
+
+
+def find_medications(doc: Doc) -> list[Medication]:
+    """Find the drugs of a doc, in the order of the text.
+
+    Parameters
+    ----------
+    doc
+        A doc with MEDICATION entities; sections and assertions are used where they are set.
+
+    Returns
+    -------
+    list of Medication
+        `start` and `end` cover the name of the drug; `dose`, `form`, `route`, `frequency` and `duration` are quoted as
+        they are written. `status` is active, past (stopped, completed, given before), allergy, planned (to be started),
+        negated (not taken, refused, to be avoided) or other (held, considered, given during a procedure, a family
+        member's). An entity that is not a treatment here ("potassium 4.2", "cocaine use") is left out.
+
+    Examples
+    --------
+    >>> from clinnlp.tokenizer import blank
+    >>> doc = blank()("Started Foobarol 10 mg PO BID x 7 days.")
+    >>> [(m.text, m.dose, m.route, m.frequency, m.duration) for m in find_medications(doc)]
+    [('Foobarol', '10 mg', 'PO', 'BID', 'x 7 days')]
+    """
+    text, rules = doc.text, load_rules()
+    mentions = _mentions(doc, rules)
+    for before, mention in zip([None, *mentions], mentions, strict=False):
+        mention.cue = _cue(text, mention, before, rules)
+    _share_cues(text, mentions, rules)
+    found: list[Medication] = []
+    seen: set[str] = set()
+    for mention in mentions:
+        name = text[mention.start : mention.end]
+        if _is_treatment(text, mention, rules):
+            status = _status(text, mention, name.lower() in seen, rules)
+            codes = {k: mention.span._.get(k) for k in ("code_system", "code", "code_name")} if mention.span else {}
+            found.append(
+                Medication(mention.start, mention.end, name, **mention.sig.quote(text), status=status, **codes)
+            )
+        seen.add(name.lower())
+    return found
+
+
+@cache
+def load_rules() -> Rules:
+    """Read and compile `medications.yml`."""
+    data = read_yaml("medications.yml")
+    cues = {
+        side: tuple(
+            Cue(c["id"], c["status"], re.compile(c["pattern"], re.IGNORECASE))
+            for c in data["status"]
+            if c["side"] == side
+        )
+        for side in ("before", "after")
+    }
+    dose = fill(data["attributes"]["dose"][0]["pattern"], data)
+    parts = "|".join(fill(p["pattern"], data) for kind in ("frequency", "route") for p in data["attributes"][kind])
+    flags = re.IGNORECASE | re.VERBOSE
+    name = r"(?P<name>[A-Za-z][A-Za-z-]{3,}(?:/[A-Za-z-]{3,})?)(?:[ ](?:[xcesil]r|la|xl|dr|hcl|ds))?[ \t,:-]{1,20}"
+    return Rules(
+        before=cues["before"],
+        after=cues["after"],
+        headers=tuple((re.compile(h["pattern"], re.IGNORECASE), h["status"]) for h in data["headers"]),
+        sections=data["sections"],
+        analytes=frozenset(data["analytes"].split()),
+        substances=frozenset(data["substances"].split()),
+        treatment=re.compile(rf"[ ](?:{data['as_treatment']})\b", re.IGNORECASE),
+        not_treatment=re.compile(rf"[ -](?:{data['not_treatment']})(?![A-Za-z])", re.IGNORECASE),
+        unlisted=re.compile(
+            rf"(?<![A-Za-z/-]){name}{dose}[ ,]{{0,3}}(?:{fill('{FORM}', data)}[ ,]{{1,3}})?(?:{parts})", flags
+        ),
+        listed_line=re.compile(rf"(?:^|\n)[ \t]*(?:[-*•#]|\d{{1,2}}[.)])?[ \t]*{name}{dose}", flags),
+        not_names=frozenset(f"{data['not_names']} {data['fillers']} {data['form']} {data['stops']}".split()),
+    )
+
+
+def _mentions(doc: Doc, rules: Rules) -> list[Mention]:
+    """Collect the drugs with their sigs."""
+    text, sections = doc.text, doc._.sections
+    taken = [(e.start_char, e.end_char) for e in doc.ents]
+    drugs: list[tuple[int, int, Span | None]] = [
+        (e.start_char, e.end_char, e) for e in doc.ents if e.label_ == "MEDICATION"
+    ]
+    drugs += [(start, end, None) for start, end in _unlisted(text, sections, rules) if not _overlaps(taken, start, end)]
+    drugs.sort(key=lambda d: d[:2])
+    mentions: list[Mention] = []
+    low = 0
+    for i, (start, end, span) in enumerate(drugs):
+        stop = min(len(text), end + REACH)
+        if i + 1 < len(drugs):
+            stop = min(stop, leads(text, end, drugs[i + 1][0]))
+        sig = read_sig(text, start, end, low, stop)
+        mentions.append(Mention(start, end, span, _section(sections, start), sig))
+        low = sig.end
+    for first, second in zip(mentions[-2::-1], mentions[:0:-1], strict=True):
+        if first.sig.end == first.end and SAME.fullmatch(text, first.end, second.start):
+            first.sig.parts = {**second.sig.parts, **first.sig.parts}  # "acetaminophen (Tylenol) 650 mg"
+    return mentions
+
+
+def _unlisted(text: str, sections: tuple[Section, ...], rules: Rules) -> Iterator[tuple[int, int]]:
+    """Find words that are written like a drug and that no dictionary holds."""
+    for match in rules.unlisted.finditer(text):
+        if match["name"].lower() not in rules.not_names:
+            yield match.span("name")
+    for section in sections:
+        if section.category == "medications":
+            for match in rules.listed_line.finditer(text, section.body_start, section.body_end):
+                if match["name"].lower() not in rules.not_names:
+                    yield match.span("name")
+
+
+def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
+    i = bisect_right(taken, (start, start))
+    return any(s < end and start < e for s, e in taken[max(0, i - 1) : i + 1])
+
+
+def _section(sections: tuple[Section, ...], pos: int) -> Section | None:
+    i = bisect_right(sections, pos, key=lambda s: s.start) - 1
+    return next((s for s in reversed(sections[: i + 1]) if pos < s.body_end), None) if i >= 0 else None
+
+
+def _cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> Cue | None:
+    """Find the cue that decides the status: right after the drug, else the nearest in front of it."""
+    tail = _line(text, mention.sig.end)
+    pos = len(tail) - len(tail.lstrip(" \t,:;()[]*>=-"))
+    for cue in rules.after:
+        if cue.pattern.match(tail, pos):
+            return cue
+    if before and before.cue in rules.before and LIST.fullmatch(text, before.sig.end, mention.start):
+        return before.cue
+    start = _clause_start(text, mention.start)
+    hits = [
+        (m.start() + len(m.group().rstrip()), len(m.group()), cue)
+        for cue in rules.before
+        for m in cue.pattern.finditer(text, start, mention.start)
+        if not cue.pattern.pattern.endswith("$") or m.end() == mention.start
+    ]
+    return max(hits, key=lambda h: h[:2])[2] if hits else None
+
+
+def _line(text: str, pos: int) -> str:
+    """Give what follows `pos` on its line, and on the next one where the line is long enough to go on there."""
+    line, newline, rest = text[pos : pos + AFTER].partition("\n")
+    goes_on = newline and pos + len(line) - text.rfind("\n", 0, pos) > WRAP and not KEY.match(rest)
+    return f"{line.rstrip()} {rest.split(chr(10))[0]}" if goes_on else line
+
+
+def _clause_start(text: str, pos: int) -> int:
+    """Give the start of the clause around `pos`; a long line goes on in the next one."""
+    low = max(0, pos - BEFORE)
+    for match in reversed(list(BOUNDARY.finditer(text, low, pos + 1))):
+        if not match["wrap"] or match.start() - text.rfind("\n", 0, match.start()) <= WRAP:
+            return match.end()
+    return low
+
+
+def _share_cues(text: str, mentions: list[Mention], rules: Rules) -> None:
+    """Let the first drugs of a list have the cue that comes after the last ("X and Y were stopped")."""
+    for first, second in zip(mentions[-2::-1], mentions[:0:-1], strict=True):
+        listed = LIST.fullmatch(text, first.sig.end, second.start)
+        if listed and second.cue in rules.after and PLURAL.match(text, second.sig.end):
+            first.cue = second.cue
+
+
+def _is_treatment(text: str, mention: Mention, rules: Rules) -> bool:
+    """Tell a drug from a laboratory test or a substance of abuse with the same name."""
+    name, parts = text[mention.start : mention.end].lower(), mention.sig.parts
+    if rules.not_treatment.match(text, mention.end):
+        return False
+    if name in rules.substances:
+        return bool(parts.keys() & {"dose", "form"})
+    if name in rules.analytes:
+        listed = mention.section is not None and mention.section.category == "medications"
+        taken = mention.cue is not None and mention.cue.id in ("taking", "start", "will_receive", "stopped")
+        return listed or taken or _has_regimen(mention) or rules.treatment.match(text, mention.end) is not None
+    return True
+
+
+def _has_regimen(mention: Mention) -> bool:
+    return bool(mention.sig.parts.keys() & {"dose", "route", "frequency"})
+
+
+def _status(text: str, mention: Mention, seen: bool, rules: Rules) -> str:
+    """Decide the status: the cue, else the section header, the section, the assertion of the entity, the plan."""
+    section, cue, span = mention.section, mention.cue, mention.span
+    if section and section.category == "allergies":
+        if _in_first_lines(text, section, mention.start):
+            tolerated = "tolerat" in text[_clause_start(text, mention.start) : mention.start]
+            return cue.status if cue and (tolerated or cue.status == "negated") else "allergy"
+        section = None
+    category = section.category if section else ""
+    if category == "family_history":
+        return "other"
+    if cue:
+        return "other" if category == "procedure" and cue.status == "active" else cue.status
+    for pattern, status in rules.headers if section else ():
+        if section and pattern.search(section.header):
+            return status
+    if category in rules.sections:
+        return rules.sections[category]
+    if span is not None:
+        for axis, status in (
+            ("family", "other"),
+            ("negated", "negated"),
+            ("hypothetical", "other"),
+            ("historical", "past"),
+        ):
+            if span._.get(f"is_{axis}"):
+                return status
+    if category in ("assessment_plan", "discharge_instructions") and not seen and _has_regimen(mention):
+        return "planned"
+    return "active"
+
+
+def _in_first_lines(text: str, section: Section, pos: int) -> bool:
+    """Say whether `pos` is not in a long paragraph further down, which belongs to no header of its own."""
+    above = text[section.body_start : pos].strip()
+    return len(above) < SHORT or not BLANK.search(above)
 
 
 @Language.factory("clinnlp_medications")
 class Medications:
-    """Find the dose, route, frequency and status of each drug mention."""
+    """Store the drugs of a doc, with how they are taken and their status, in `doc._.medications`.
+
+    See `find_medications` for what is found.
+    """
 
     def __init__(self, nlp: Language, name: str = "clinnlp_medications") -> None:
         self.name = name
+        load_rules()
 
     def __call__(self, doc: Doc) -> Doc:
-        """Add what is found to the doc."""
+        """Add the medications of the doc."""
+        doc._.medications = tuple(find_medications(doc))
         return doc
