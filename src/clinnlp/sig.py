@@ -53,7 +53,7 @@ def load_patterns() -> Patterns:
     kinds = {kind: [fill(p["pattern"], data) for p in rules] for kind, rules in data["attributes"].items()}
     united, *bare = kinds["dose"]
     part = "|".join(f"(?P<{kind}>{united if kind == 'dose' else '|'.join(kinds[kind])})" for kind in KINDS)
-    lead = rf"""(?:(?P<dose>{united})[ ](?:(?:{fill("{FORM}", data)})[ ])?(?:of[ ])?
+    lead = rf"""(?:(?P<dose>{united})[ ](?:(?:{fill("{FORM}", data)})[ ])?(?:of[ ])?(?:[\d.]+[ ]?%[ ])?
         |(?P<number>\d[\d,.]*)[ ]of[ ]|(?P<small>{data["leading_dose"]})[ ]
         |(?P<route>{fill("{ROUTE}", data)})[ ]|(?P<frequency>{data["leading_frequency"]})[ ])+$"""
     flags = re.IGNORECASE | re.VERBOSE

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -31,6 +30,7 @@ BOUNDARY = re.compile(
 )
 LIST = re.compile(r"[\s,/+&]*(?:(?:and|or|as well as|then)\b)?[\s]*(?:the |her |his |a |an |some )?")
 BLANK = re.compile(r"\n[ \t\r]*\n")
+VERB = re.compile(r"^[a-z]+(?:ed|ing|ly)$")
 KEY = re.compile(r"[ \t]*[A-Z][\w /]{1,30}:")
 PLURAL = re.compile(r"[ \t]*(?:were|both|all|have)\b", re.IGNORECASE)
 SAME = re.compile(r"[ ]?(?:/|\(|-|\+)[ ]?|[ ]or[ ]")
@@ -173,16 +173,13 @@ def _mentions(doc: Doc, rules: Rules) -> list[Mention]:
     return mentions
 
 
-def _unlisted(text: str, sections: tuple[Section, ...], rules: Rules) -> Iterator[tuple[int, int]]:
+def _unlisted(text: str, sections: tuple[Section, ...], rules: Rules) -> set[tuple[int, int]]:
     """Find words that are written like a drug and that no dictionary holds."""
-    for match in rules.unlisted.finditer(text):
-        if match["name"].lower() not in rules.not_names:
-            yield match.span("name")
+    matches = list(rules.unlisted.finditer(text))
     for section in sections:
         if section.category == "medications":
-            for match in rules.listed_line.finditer(text, section.body_start, section.body_end):
-                if match["name"].lower() not in rules.not_names:
-                    yield match.span("name")
+            matches += rules.listed_line.finditer(text, section.body_start, section.body_end)
+    return {m.span("name") for m in matches if m["name"].lower() not in rules.not_names and not VERB.search(m["name"])}
 
 
 def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
@@ -192,7 +189,9 @@ def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
 
 def _section(sections: tuple[Section, ...], pos: int) -> Section | None:
     i = bisect_right(sections, pos, key=lambda s: s.start) - 1
-    return next((s for s in reversed(sections[: i + 1]) if pos < s.body_end), None) if i >= 0 else None
+    while i >= 0 and pos >= sections[i].body_end:
+        i -= 1
+    return sections[i] if i >= 0 else None
 
 
 def _cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> Cue | None:
@@ -204,12 +203,11 @@ def _cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> C
             return cue
     if before and before.cue in rules.before and LIST.fullmatch(text, before.sig.end, mention.start):
         return before.cue
-    start = _clause_start(text, mention.start)
+    clause = text[_clause_start(text, mention.start) : mention.start].replace("\r", " ").replace("\n", " ")
     hits = [
         (m.start() + len(m.group().rstrip()), len(m.group()), cue)
         for cue in rules.before
-        for m in cue.pattern.finditer(text, start, mention.start)
-        if not cue.pattern.pattern.endswith("$") or m.end() == mention.start
+        for m in cue.pattern.finditer(clause)
     ]
     return max(hits, key=lambda h: h[:2])[2] if hits else None
 
@@ -217,15 +215,20 @@ def _cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> C
 def _line(text: str, pos: int) -> str:
     """Give what follows `pos` on its line, and on the next one where the line is long enough to go on there."""
     line, newline, rest = text[pos : pos + AFTER].partition("\n")
-    goes_on = newline and pos + len(line) - text.rfind("\n", 0, pos) > WRAP and not KEY.match(rest)
+    goes_on = newline and _is_long(text, pos + len(line)) and not KEY.match(rest)
     return f"{line.rstrip()} {rest.split(chr(10))[0]}" if goes_on else line
+
+
+def _is_long(text: str, end: int) -> bool:
+    """Say whether the line that ends at `end` is so long that it may go on in the next one."""
+    return end > WRAP and "\n" not in text[end - WRAP : end]
 
 
 def _clause_start(text: str, pos: int) -> int:
     """Give the start of the clause around `pos`; a long line goes on in the next one."""
     low = max(0, pos - BEFORE)
     for match in reversed(list(BOUNDARY.finditer(text, low, pos + 1))):
-        if not match["wrap"] or match.start() - text.rfind("\n", 0, match.start()) <= WRAP:
+        if not match["wrap"] or not _is_long(text, match.start()):
             return match.end()
     return low
 
@@ -248,7 +251,9 @@ def _is_treatment(text: str, mention: Mention, rules: Rules) -> bool:
     if name in rules.analytes:
         listed = mention.section is not None and mention.section.category == "medications"
         taken = mention.cue is not None and mention.cue.id in ("taking", "start", "will_receive", "stopped")
-        return listed or taken or _has_regimen(mention) or rules.treatment.match(text, mention.end) is not None
+        united = re.search("[A-Za-z]", mention.sig.quote(text).get("dose", "")) is not None
+        directed = united or bool(parts.keys() & {"route", "frequency"})
+        return listed or taken or directed or rules.treatment.match(text, mention.end) is not None
     return True
 
 
@@ -261,7 +266,7 @@ def _status(text: str, mention: Mention, seen: bool, rules: Rules) -> str:
     section, cue, span = mention.section, mention.cue, mention.span
     if section and section.category == "allergies":
         if _in_first_lines(text, section, mention.start):
-            tolerated = "tolerat" in text[_clause_start(text, mention.start) : mention.start]
+            tolerated = "tolerat" in text[_clause_start(text, mention.start) : mention.start].lower()
             return cue.status if cue and (tolerated or cue.status == "negated") else "allergy"
         section = None
     category = section.category if section else ""
@@ -290,7 +295,7 @@ def _status(text: str, mention: Mention, seen: bool, rules: Rules) -> str:
 
 def _in_first_lines(text: str, section: Section, pos: int) -> bool:
     """Say whether `pos` is not in a long paragraph further down, which belongs to no header of its own."""
-    above = text[section.body_start : pos].strip()
+    above = text[section.body_start : min(pos, section.body_start + 10 * SHORT)].strip()
     return len(above) < SHORT or not BLANK.search(above)
 
 
