@@ -12,7 +12,9 @@ from typing import Any
 
 from clinnlp.resources import read_yaml
 
-AMOUNT = "kg|mg|mcg|[uµμ]g|g|gm|ng|pg|mmol|[uµμ]mol|mcmol|nmol|pmol|m?eq|m?[uµμ]?i?u|units|k|th|cells|copies|cp|ml|mm|mosm"
+AMOUNT = (
+    "kg|mg|mcg|[uµμ]g|g|gm|ng|pg|mmol|[uµμ]mol|mcmol|nmol|pmol|m?eq|m?[uµμ]?i?u|units|k|th|cells|copies|cp|ml|mm|mosm"
+)
 UNIT = (
     r"[ \t\xa0|]{0,12}(?P<unit>%(?:[ ]?predicted)?|[°º˚][ ]?[CF]?\b|(?:[x×][ ]?)?10[\^*(eE]{1,2}\d+\)?/[uµμ]?L"
     rf"|(?:{AMOUNT}|breaths|beats)/[ ]?[A-Za-zµμ][A-Za-z0-9.µμ²^]{{0,7}}(?:/[A-Za-z0-9.²^]{{1,7}})?"
@@ -91,7 +93,7 @@ def load_rules() -> Rules:
         ids=ids,
         filler=re.compile(
             r"(?:[ \t\xa0:=~≈,|+*–—-]++|\.(?=[ \t.:])|\.{2,}|\r?\n(?!\s*\n)|\([^()\d\r\n]{1,25}\)"
-            rf"|(?:{_any(data['fillers'])})(?![A-Za-z])|(?:g/g|mg/g|#\d)\b|{DATE}){{0,24}}+\(?",
+            rf"|(?:{_any(data['fillers'])})(?![A-Za-z])|(?:g/g|mg/g|#\d)\b|\d{{1,2}}[ ]?L(?=[ ]?:)|{DATE}){{0,24}}+\(?",
             re.IGNORECASE,
         ),
         unit=re.compile(UNIT.replace("WORDS", words), re.IGNORECASE),

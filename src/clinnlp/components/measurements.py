@@ -19,6 +19,7 @@ from clinnlp.schema import Measurement
 
 NEAR = 40  # characters within which a weak name needs another measurement
 BEFORE = 40  # characters before a name in which a word can make its value a goal
+WRAP = 55  # a line of at least so many characters may go on in the next one
 REACH = 250  # characters after a name in which its values are looked for
 
 NUM = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
@@ -64,6 +65,7 @@ SATURATION = re.compile(
     re.IGNORECASE,
 )
 FIRST = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]+")
+NUMBERED = re.compile(r"[ \t]*[:=-]?[ \t]*\d")  # what follows a weak name
 CLAUSE = re.compile(r"[.;:\n]")
 CHANGE = re.compile(r"\b(?:up|down|by|increased|decreased|dropped|fell|rose)[ ]*$")
 
@@ -160,8 +162,8 @@ def _names(text: str, rules: Rules) -> Iterator[tuple[int, int, Test]]:
             name = match.group()
             test = rules.ids.get(name) or rules.ids.get(" ".join(name.lower().split()))
             reached = match.end()
-            if test:
-                yield match.start(), match.end(), rules.tests[test]
+            if test and (not rules.tests[test].weak or NUMBERED.match(text, reached)):
+                yield match.start(), reached, rules.tests[test]
 
 
 def _values(text: str, start: int, end: int, limit: int, test: Test, rules: Rules) -> Iterator[Value]:
@@ -169,13 +171,9 @@ def _values(text: str, start: int, end: int, limit: int, test: Test, rules: Rule
     filler = rules.filler.match(text, end, limit)
     pos = filler.end() if filler else end
     between, before = text[end:pos], CLAUSE.split(text[max(0, start - BEFORE) : start])[-1]
-    if (
-        CHANGE.search(between)
-        or rules.limit.search(before)
-        or ("\n" in between and not re.search("[A-Za-z:=]", between))
-    ):
+    if CHANGE.search(between) or rules.limit.search(before) or _ends_row(text, end, between):
         return
-    if test.of:
+    if test.of and (SERIES.match(text, pos, limit) or not test.scales):
         yield from _series(text, pos, limit, test, rules)
         return
     value = _value(text, pos, limit, test, rules, _unit_in(between, test, rules))
@@ -191,6 +189,12 @@ def _values(text: str, start: int, end: int, limit: int, test: Test, rules: Rule
             (v for p in _next(text, value.after, limit, test, rules) if (v := _value(text, p, limit, test, rules))),
             None,
         )
+
+
+def _ends_row(text: str, end: int, between: str) -> bool:
+    """Say whether a name ends a row of headings, so that the next line belongs to the first of them."""
+    short = end <= WRAP or "\n" in text[end - WRAP : end]
+    return "\n" in between and short and not re.search("[A-Za-z:=]", between)
 
 
 def _is_list_number(text: str, value: Value, between: str) -> bool:
@@ -247,7 +251,7 @@ def _value(text: str, pos: int, limit: int, test: Test, rules: Rules, unit: str 
     sign = (groups.get("sign") or "").strip()
     after, said, own = _tail(text, after, limit, test)
     if test.kind == "pressure":
-        meaning = _compare_pressure(numbers, test)
+        said, meaning = None, _compare_pressure(numbers, test)  # (L) is an arm
     else:
         meanings = {_compare(n, sign, own or s) for n, s in zip(numbers, scales, strict=True) if s}
         meaning = meanings.pop() if len(meanings) == 1 else None

@@ -151,10 +151,10 @@ def load_rules() -> Rules:
 
 def _mentions(doc: Doc, rules: Rules) -> list[Mention]:
     """Collect the drugs with their sigs."""
-    text, sections = doc.text, doc._.sections
-    taken = [(e.start_char, e.end_char) for e in doc.ents]
+    text, sections, entities = doc.text, doc._.sections, doc.ents
+    taken = [(e.start_char, e.end_char) for e in entities]
     drugs: list[tuple[int, int, Span | None]] = [
-        (e.start_char, e.end_char, e) for e in doc.ents if e.label_ == "MEDICATION"
+        (e.start_char, e.end_char, e) for e in entities if e.label_ == "MEDICATION"
     ]
     drugs += [(start, end, None) for start, end in _unlisted(text, sections, rules) if not _overlaps(taken, start, end)]
     drugs.sort(key=lambda d: d[:2])
