@@ -60,7 +60,7 @@ def load_patterns() -> Patterns:
     return Patterns(
         part=re.compile(rf"(?<![A-Za-z])(?:{part})", flags),
         bare=re.compile(
-            rf"(?:[ ](?:[xcesil]r|la|xl|dr|hcl|ds))?[ ]?(?:[ ]|\r?\n)[ ]*(?P<dose>{'|'.join(bare)})", flags
+            rf"(?:[ ](?:[xcesil]r|la|xl|dr|hcl|ds))?(?:[ ]+|[ ]?\r?\n[ ]*(?=\d+/))(?P<dose>{'|'.join(bare)})", flags
         ),
         counted=re.compile(rf"(?:{'|'.join(data['counted'].split())})(?![A-Za-z])", flags),
         leading=re.compile(rf"(?<![A-Za-z0-9.,/])(?:{lead})", flags),
@@ -105,7 +105,7 @@ def _read_after(text: str, end: int, stop: int, sig: Sig) -> None:
         kind = match.lastgroup or ""
         if match.start() < sig.end:
             continue
-        if not _joins(text[sig.end : match.start()], match.group(), kind, patterns):
+        if not _joins(text[sig.end : match.start()], match.group(), "" if kind in sig.parts else kind, patterns):
             return
         if kind == "dose" and "dose" in sig.parts:
             first = sig.parts["dose"]
@@ -123,7 +123,10 @@ def _read_after(text: str, end: int, stop: int, sig: Sig) -> None:
 
 
 def _joins(gap: str, part: str, kind: str, patterns: Patterns) -> bool:
-    """Say whether what stands between a drug, or one of its parts, and the next part keeps them together."""
+    """Say whether what stands between a drug, or one of its parts, and the next part keeps them together.
+
+    Only before a dose or a frequency may words stand that no list holds.
+    """
     if BREAK.search(gap) and not (gap == ". " and part[0].islower()):
         return False
     words = [w.lower() for w in WORD.findall(gap)]

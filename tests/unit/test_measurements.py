@@ -84,7 +84,7 @@ def test_odd_text_does_not_raise(text):
     "piece", ["Na 134 ", "BP ", "Cr - ", "of ", "WBC  ", "K 4.9 -> ", "(", "| ", "creatinine of a "]
 )
 def test_long_text_on_one_line_takes_linear_time(piece):
-    find(piece * 20_000)
+    find(piece * 3_000)
 
 
 def test_rules_are_read_once():

@@ -106,4 +106,4 @@ def test_odd_text_does_not_raise(text):
     "piece", ["{{aspirin}} 81 mg daily, ", "10 mg ", "{{aspirin}} ", "daily ", "Abcdef 1-2 ", "one or two or "]
 )
 def test_long_text_on_one_line_takes_linear_time(piece):
-    find_medications(make_doc(piece * 3_000))
+    find_medications(make_doc(piece * 500))

@@ -26,13 +26,16 @@ SHORT = 80  # characters of an allergy list that may hold a blank line
 WRAP = 55  # a line of at least so many characters may go on in the next one
 
 BOUNDARY = re.compile(
-    r"[.!?;][\"')\]]*\s+(?=[A-Z(\[#*•-])|;|\n[ \t\r]*\n|\n(?=[ \t]*(?:[-*•#+]|\d{1,2}[.)]))|(?P<wrap>\n)"
+    r"[.!?;][\"')\]]*\s+(?=[A-Z(\[#*•-])|;|[ ]\(?\d{1,2}\)[ ]|\n[ \t\r]*\n"
+    r"|\n(?=[ \t]*(?:[-*•#+]|\d{1,2}[.)]|[A-Z]{3,}\b))|(?P<wrap>\n)"
 )
 LIST = re.compile(r"[\s,/+&]*(?:(?:and|or|as well as|then)\b)?[\s]*(?:the |her |his |a |an |some )?")
 BLANK = re.compile(r"\n[ \t\r]*\n")
 VERB = re.compile(r"^[a-z]+(?:ed|ing|ly)$")
 KEY = re.compile(r"[ \t]*[A-Z][\w /]{1,30}:")
-PLURAL = re.compile(r"[ \t]*(?:were|both|all|have)\b", re.IGNORECASE)
+BOTH = re.compile(r"[ ,]*(?:and|or|&|/)[ ]*(?:the[ ])?")
+COMMA = re.compile(r"[ ]*,[ ]*")
+PLURAL = re.compile(r"[ \t(]*(?:were|both|all|have|held|stopped|discontinued|declined|refused)\b", re.IGNORECASE)
 SAME = re.compile(r"[ ]?(?:/|\(|-|\+)[ ]?|[ ]or[ ]")
 
 
@@ -98,7 +101,7 @@ def find_medications(doc: Doc) -> list[Medication]:
     [('Foobarol', '10 mg', 'PO', 'BID', 'x 7 days')]
     """
     text, rules = doc.text, load_rules()
-    mentions = _mentions(doc, rules)
+    mentions = _mentions(doc, text, rules)
     for before, mention in zip([None, *mentions], mentions, strict=False):
         mention.cue = _cue(text, mention, before, rules)
     _share_cues(text, mentions, rules)
@@ -131,7 +134,7 @@ def load_rules() -> Rules:
     dose = fill(data["attributes"]["dose"][0]["pattern"], data)
     parts = "|".join(fill(p["pattern"], data) for kind in ("frequency", "route") for p in data["attributes"][kind])
     flags = re.IGNORECASE | re.VERBOSE
-    name = r"(?P<name>[A-Za-z][A-Za-z-]{3,}(?:/[A-Za-z-]{3,})?)(?:[ ](?:[xcesil]r|la|xl|dr|hcl|ds))?[ \t,:-]{1,20}"
+    name = r"(?P<name>[A-Za-z][A-Za-z-]{3,}+(?:/[A-Za-z-]{3,}+)?+)(?:[ ](?:[xcesil]r|la|xl|dr|hcl|ds))?+[ \t,:-]{1,20}+"
     return Rules(
         before=cues["before"],
         after=cues["after"],
@@ -149,9 +152,9 @@ def load_rules() -> Rules:
     )
 
 
-def _mentions(doc: Doc, rules: Rules) -> list[Mention]:
+def _mentions(doc: Doc, text: str, rules: Rules) -> list[Mention]:
     """Collect the drugs with their sigs."""
-    text, sections, entities = doc.text, doc._.sections, doc.ents
+    sections, entities = doc._.sections, doc.ents
     taken = [(e.start_char, e.end_char) for e in entities]
     drugs: list[tuple[int, int, Span | None]] = [
         (e.start_char, e.end_char, e) for e in entities if e.label_ == "MEDICATION"
@@ -203,7 +206,8 @@ def _cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> C
             return cue
     if before and before.cue in rules.before and LIST.fullmatch(text, before.sig.end, mention.start):
         return before.cue
-    clause = text[_clause_start(text, mention.start) : mention.start].replace("\r", " ").replace("\n", " ")
+    start = max(_clause_start(text, mention.start), mention.section.start if mention.section else 0)
+    clause = text[start : mention.start].replace("\r", " ").replace("\n", " ")
     hits = [
         (m.start() + len(m.group().rstrip()), len(m.group()), cue)
         for cue in rules.before
@@ -234,10 +238,13 @@ def _clause_start(text: str, pos: int) -> int:
 
 
 def _share_cues(text: str, mentions: list[Mention], rules: Rules) -> None:
-    """Let the first drugs of a list have the cue that comes after the last ("X and Y were stopped")."""
+    """Let the first drugs of a list have the cue that comes after the last ("X, Y and Z were stopped")."""
+    shared = False
     for first, second in zip(mentions[-2::-1], mentions[:0:-1], strict=True):
-        listed = LIST.fullmatch(text, first.sig.end, second.start)
-        if listed and second.cue in rules.after and PLURAL.match(text, second.sig.end):
+        plural = second.cue in rules.after and PLURAL.match(text, second.sig.end) and BOTH
+        between = plural or (COMMA if shared else None)
+        shared = between is not None and between.fullmatch(text, first.sig.end, second.start) is not None
+        if shared:
             first.cue = second.cue
 
 
@@ -279,7 +286,7 @@ def _status(text: str, mention: Mention, seen: bool, rules: Rules) -> str:
             return status
     if category in rules.sections:
         return rules.sections[category]
-    if span is not None:
+    if span is not None and category != "medications":
         for axis, status in (
             ("family", "other"),
             ("negated", "negated"),
