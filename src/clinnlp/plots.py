@@ -1,0 +1,301 @@
+"""Pictures of a result, each beside the small table that it draws.
+
+Every picture reads without colour too: bars are hatched and markers have shapes. The colours are those of Okabe and Ito
+(https://jfly.uni-koeln.de/color/), which people with any colour vision tell apart.
+"""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from clinnlp.errors import InputError
+from clinnlp.schema import FLAG_STATUSES
+
+if TYPE_CHECKING:
+    from clinnlp.annotations import Annotations
+
+
+class Style(NamedTuple):
+    """How a category looks: its colour, its hatching in a bar, and the plotly name of its marker."""
+
+    colour: str
+    pattern: str
+    symbol: str
+
+
+STYLES = {
+    "present": Style("#0072B2", "", "circle"),
+    "historical": Style("#56B4E9", "/", "square"),
+    "uncertain": Style("#E69F00", ".", "diamond"),
+    "hypothetical": Style("#F0E442", "+", "pentagon"),
+    "implied": Style("#CC79A7", "\\", "triangle-up"),
+    "absent": Style("#999999", "x", "x"),
+    "family": Style("#009E73", "-", "star"),
+}
+NOTE_TYPES = tuple(Style(s.colour, s.pattern, s.symbol) for name, s in STYLES.items() if name != "absent")
+OTHER = STYLES["absent"]
+PERIODS = (  # the longest span of days that is drawn with the period; its name, its pandas and its plotly name
+    (45, "day", "D", 86_400_000), (1_100, "month", "M", "M1"), (3_700, "quarter", "Q", "M3"),
+    (10**9, "year", "Y", "M12"),
+)  # fmt: skip
+ACRONYMS = {
+    "copd": "COPD", "gerd": "GERD", "hiv_aids": "HIV/AIDS", "stroke_tia": "stroke/TIA",
+    "rheumatoid_arthritis_lupus": "rheumatoid arthritis/lupus",
+}  # fmt: skip
+AXIS = {"gridcolor": "#E5E7EB", "zeroline": False, "automargin": True, "title": {"standoff": 8}}
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#1F2937"},
+        "title": {"x": 0, "xref": "paper", "font": {"size": 15}},
+        "margin": {"l": 8, "r": 8, "t": 48, "b": 8},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "xaxis": AXIS,
+        "yaxis": AXIS,
+        "hoverlabel": {"bgcolor": "white", "align": "left", "font": {"color": "#1F2937"}},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
+        "barmode": "stack",
+        "bargap": 0.25,
+    }
+)
+
+
+def condition_name(condition: str) -> str:
+    """Write the name of a condition as people read it.
+
+    >>> condition_name("heart_failure"), condition_name("copd")
+    ('heart failure', 'COPD')
+    """
+    return ACRONYMS.get(condition, condition.replace("_", " "))
+
+
+def counts_by_status(result: Annotations) -> pd.DataFrame:
+    """Count the patients of each condition and status.
+
+    Returns
+    -------
+    DataFrame
+        condition, status, patients; the conditions that most patients have come first.
+    """
+    counts = result.patient_flags.groupby(["condition", "status"]).size().reset_index(name="patients")
+    return _ranked(counts, "condition", "status", "patients", first=("present", "historical"))
+
+
+def conditions_by_status(result: Annotations) -> go.Figure:
+    """Draw how many patients have each condition, by status (see `counts_by_status`)."""
+    table = counts_by_status(result)
+    if table.empty:
+        return _message("Conditions", "No condition was flagged.")
+    table = table.assign(condition=table["condition"].map(condition_name))
+    return _row_bars(table, "Conditions: patients by status", "condition", "status", "patients")
+
+
+def notes_per_period(result: Annotations) -> pd.DataFrame:
+    """Count the dated notes of each day, month, quarter or year (whichever suits the span) and type.
+
+    Returns
+    -------
+    DataFrame
+        period (its first day), note_type, notes.
+    """
+    notes = result.notes.dropna(subset=["date"])
+    period = notes["date"].dt.to_period(_period(notes["date"])[1]).dt.start_time
+    kinds = notes["note_type"].fillna("no type")
+    counts = notes.groupby([period.rename("period"), kinds.rename("note_type")]).size()
+    return counts.reset_index(name="notes")
+
+
+def notes_over_time(result: Annotations) -> go.Figure:
+    """Draw how many notes were written when, by type (see `notes_per_period`)."""
+    undated = int(result.notes["date"].isna().sum())
+    table = notes_per_period(result)
+    if table.empty:
+        return _message("Notes over time", "No note has a date." if undated else "There are no notes.")
+    common = table.groupby("note_type")["notes"].sum().sort_values(ascending=False, kind="stable").index
+    styles = dict(zip(common, NOTE_TYPES, strict=False))
+    if rest := [kind for kind in common if kind not in styles]:
+        table = table.replace({"note_type": dict.fromkeys(rest, "other types")})
+        table = table.groupby(["period", "note_type"])["notes"].sum().reset_index()
+        styles["other types"] = OTHER
+    name, _, xperiod = _period(result.notes["date"])
+    figure = go.Figure()
+    for kind, style in styles.items():
+        rows = table[table["note_type"] == kind]
+        figure.add_bar(
+            x=_dates(rows["period"]), y=rows["notes"].tolist(), name=_plain(kind), marker=_hatched(style),
+            xperiod=xperiod, xperiodalignment="middle", hovertemplate="%{y} notes, %{x}",
+        )  # fmt: skip
+    figure.update_layout(template=TEMPLATE, title=f"Notes per {name}{_left_out(undated)}", height=360, showlegend=True)
+    figure.update_xaxes(type="date", showgrid=False, ticklabelmode="period")
+    figure.update_yaxes(title="notes", **_count_axis(table.groupby("period")["notes"].sum()))
+    return figure
+
+
+def entity_counts(result: Annotations, n: int = 15) -> pd.DataFrame:
+    """Count the mentions of the `n` most frequent diseases, symptoms and medications, by assertion.
+
+    Returns
+    -------
+    DataFrame
+        entity (in lower case), label, assertion, mentions; the most frequent entities come first.
+    """
+    named = result.entities[result.entities["label"].isin(["DISEASE", "SYMPTOM", "MEDICATION"])]
+    name = named["text"].str.lower().str.split().str.join(" ").rename("entity")
+    counts = named.groupby([name, "label", "assertion"]).size().reset_index(name="mentions")
+    totals = counts.groupby(["entity", "label"])["mentions"].sum().sort_values(ascending=False, kind="stable")
+    kept = counts.merge(totals.head(n).index.to_frame(index=False))
+    return _ranked(kept, "entity", "assertion", "mentions")
+
+
+def top_entities(result: Annotations, n: int = 15) -> go.Figure:
+    """Draw the mentions of the `n` most frequent entities, by assertion (see `entity_counts`)."""
+    table = entity_counts(result, n)
+    if table.empty:
+        return _message("Most frequent entities", "No disease, symptom or medication was found.")
+    short = table["entity"].map(lambda name: _plain(textwrap.shorten(name, 40, placeholder="…") or name[:40]))
+    table = table.assign(entity=short + " (" + table["label"].str.lower() + ")")
+    return _row_bars(table, "Most frequent entities: mentions by assertion", "entity", "assertion", "mentions")
+
+
+def condition_history(result: Annotations, patient_id: str) -> pd.DataFrame:
+    """List what each note of a patient says of each condition, by date.
+
+    Returns
+    -------
+    DataFrame
+        date, note_id, condition, status, basis, evidence, start, end.
+
+    Raises
+    ------
+    InputError
+        When no note has this `patient_id`.
+    """
+    patients = result.notes["patient_id"]
+    if not (patients == patient_id).any():
+        known = ", ".join(sorted(patients.dropna().unique())[:20]) or "no note has a patient_id"
+        raise InputError(f"There is no patient {patient_id!r}. Patients: {known}.")
+    dates = result.notes.loc[patients == patient_id, ["note_id", "date"]]
+    table = result.flags[result.flags["patient_id"] == patient_id].merge(dates, on="note_id")
+    columns = ["date", "note_id", "condition", "status", "basis", "evidence", "start", "end"]
+    return table.sort_values(["date", "note_id", "condition"], kind="stable")[columns].reset_index(drop=True)
+
+
+def timeline(result: Annotations, *, patient_id: str) -> go.Figure:
+    """Draw what the notes of a patient say of each condition over time (see `condition_history`).
+
+    Notes without a date are left out, unless no note has one: then the notes stand side by side. A point's `customdata`
+    are its hover text, note_id, start and end.
+    """
+    table = condition_history(result, patient_id)
+    title = f"Patient {_plain(patient_id)}"
+    if table.empty:
+        return _message(title, "The notes of this patient have no flags.")
+    undated = table["date"].isna()
+    dated = not undated.all()
+    if dated and undated.any():
+        title += _left_out(table.loc[undated, "note_id"].nunique())
+    table = table[~undated] if dated else table
+    table = table.assign(x=_dates(table["date"]) if dated else table["note_id"].map(_plain))
+    figure = go.Figure()
+    for status in (s for s in FLAG_STATUSES if s in set(table["status"])):
+        rows = table[table["status"] == status]
+        figure.add_scatter(
+            x=rows["x"].tolist(), y=rows["condition"].map(condition_name).tolist(), name=status, mode="markers",
+            marker={"color": STYLES[status].colour, "symbol": STYLES[status].symbol, "size": 12},
+            customdata=[[_hover(row), row["note_id"], row["start"], row["end"]] for row in rows.to_dict("records")],
+            hovertemplate="%{customdata[0]}<extra></extra>",
+        )  # fmt: skip
+    first_seen = table["condition"].map(condition_name).drop_duplicates().tolist()
+    figure.update_layout(template=TEMPLATE, title=title, height=110 + 24 * len(first_seen), showlegend=True)
+    figure.update_xaxes(type="date" if dated else "category", title=None if dated else "note (none has a date)")
+    figure.update_yaxes(type="category", categoryarray=first_seen, autorange="reversed")
+    return figure
+
+
+def _hover(row: Mapping[Any, Any]) -> str:
+    """What a point of the timeline says when pointed at, with the note's words escaped."""
+    head = f"<b>{condition_name(str(row['condition']))}</b>: {row['status']} ({row['basis']})"
+    when = f", {row['date']:%Y-%m-%d}" if pd.notna(row["date"]) else ""
+    words = textwrap.wrap(textwrap.shorten(str(row["evidence"]), 200, placeholder=" …"), 60)
+    return "<br>".join([head, *(_plain(line) for line in words), f"{_plain(str(row['note_id']))}{when}"])
+
+
+def _row_bars(table: pd.DataFrame, title: str, row: str, split: str, count: str) -> go.Figure:
+    """Draw horizontal bars, a row for each `row` of the table in its order, split by status or assertion."""
+    figure = go.Figure()
+    for name, style in STYLES.items():
+        part = table[table[split] == name]
+        if not part.empty:
+            figure.add_bar(
+                y=part[row].tolist(), x=part[count].tolist(), name=name, orientation="h", marker=_hatched(style),
+                hovertemplate=f"%{{y}}: %{{x}} {count}",
+            )  # fmt: skip
+    rows = table[row].drop_duplicates().tolist()
+    figure.update_layout(template=TEMPLATE, title=title, height=130 + 22 * len(rows), showlegend=True)
+    figure.update_xaxes(title=count, **_count_axis(table.groupby(row)[count].sum()))
+    figure.update_yaxes(type="category", categoryarray=rows, autorange="reversed", showgrid=False, dtick=1)
+    return figure
+
+
+def _ranked(table: pd.DataFrame, row: str, split: str, count: str, first: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Sort by the total of the row (over the `first` categories, then over all), its name, and the category."""
+    total = table.groupby(row)[count].transform("sum")
+    wanted = table[count].where(table[split].isin(first), 0).groupby(table[row]).transform("sum")
+    order = table[split].map({name: i for i, name in enumerate(STYLES)})
+    keys = table.assign(wanted=-wanted, total=-total, order=order)
+    return table.loc[keys.sort_values(["wanted", "total", row, "order"]).index].reset_index(drop=True)
+
+
+def _period(dates: pd.Series) -> tuple[str, str, str | int]:
+    """Choose the period for bars over these dates: its name, its pandas and its plotly name."""
+    days = (dates.max() - dates.min()).days if dates.notna().any() else 0
+    return next((name, pandas_name, xperiod) for longest, name, pandas_name, xperiod in PERIODS if days <= longest)
+
+
+def _count_axis(totals: pd.Series) -> dict[str, object]:
+    """Lay out an axis of counts, without ticks between whole numbers."""
+    return {"rangemode": "tozero", "tickformat": "d", "dtick": 1 if totals.max() <= 6 else None}
+
+
+def _dates(dates: pd.Series) -> list[str]:
+    return dates.dt.strftime("%Y-%m-%d").tolist()
+
+
+def _hatched(style: Style) -> dict[str, object]:
+    return {
+        "color": style.colour,
+        "line": {"color": style.colour, "width": 1},
+        "pattern": {"shape": style.pattern, "fillmode": "overlay", "fgcolor": "white", "size": 7, "solidity": 0.25},
+    }
+
+
+def _left_out(undated: int) -> str:
+    return f" ({undated} note{'s' * (undated > 1)} without a date left out)" if undated else ""
+
+
+def _plain(text: str) -> str:
+    """Escape what plotly would read as markup."""
+    return html.escape(text, quote=False)
+
+
+def _message(title: str, message: str) -> go.Figure:
+    """Draw nothing but a sentence that says why there is nothing to draw."""
+    figure = go.Figure()
+    figure.update_layout(template=TEMPLATE, title=title, height=160)
+    figure.add_annotation(text=message, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure
