@@ -1,20 +1,204 @@
-"""Decide the assertion of each entity."""
+"""Decide the assertion of each mention: is it denied, doubted, past, conditional, or somebody else's?"""
 
 from __future__ import annotations
 
-from spacy.language import Language
-from spacy.tokens import Doc
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 
-from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from clinnlp.components.extensions import CONDITIONS
+from clinnlp.components.forms import find_marks
+from clinnlp.components.scope import REACH, Cue, Rule, Sentences, find_cues, lower
+from clinnlp.resources import read_yaml
+from clinnlp.schema import AXES
+
+ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|vs|st|no|pt|approx|incl|etc|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
+BOUNDARY = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z\d*\[(•-])|\n")
+BLANK_OR_ITEM = re.compile(r"\s*(?:$|\n|[-*•·▪◦+]\s?\S|\d{1,2}[.)]\s|\[|\(|☐|☒|☑|[A-Z][\w /&'-]{0,40}:)")
+PATIENT = re.compile(r"\b(?:patient|pt|personal|personally|himself|herself)\b")
+ORDER = ("family", "negated", "hypothetical", "uncertain", "historical")
+SECTION_RULES = {
+    category: Rule(f"section.{category}", (axis,))
+    for category, axis in (
+        ("family_history", "family"), ("past_medical_history", "historical"), ("past_surgical_history", "historical"),
+        ("allergies", "historical"),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an axis holds: the cue as written and where it stands, its rule, and the scope that it reaches over.
+
+    A reason from the section alone has no words of its own: its cue is empty, and `start` is `end`.
+    """
+
+    cue: str
+    start: int
+    end: int
+    rule: str
+    scope: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What the words around a mention say of it: for each axis the reason why it holds, or None."""
+
+    start: int
+    end: int
+    negated: Reason | None = None
+    uncertain: Reason | None = None
+    historical: Reason | None = None
+    hypothetical: Reason | None = None
+    family: Reason | None = None
+
+    @property
+    def reason(self) -> Reason | None:
+        """The reason of the axis that gives the assertion; None where it is "present"."""
+        return next((reason for axis in ORDER if (reason := getattr(self, axis))), None)
+
+
+@cache
+def _terms(name: str) -> re.Pattern[str]:
+    return re.compile("|".join(term for term in read_yaml("context.yml")[name].replace("\n", "").split("|")))
+
+
+def split_sentences(text: str) -> list[tuple[int, int]]:
+    """Split `text` into rough sentences: at full stops, blank lines, list items and keys; wrapped lines are joined."""
+    bounds, start = [], 0
+    for cut in BOUNDARY.finditer(text):
+        if cut[0] == "\n":
+            line_start = text.rfind("\n", 0, cut.start()) + 1
+            left = text[line_start : cut.start()].rstrip()
+            follows = text[cut.end() : cut.end() + 1].islower()
+            open_line = left.endswith(",") or len(left) > 50 and not left.endswith((".", ":", ";", "?", "!"))
+            if left and not BLANK_OR_ITEM.match(text, cut.end()) and (follows or open_line):
+                continue
+        elif ABBREVIATION.search(text, max(start, cut.start() - 8), cut.start()) and text[cut.end()].isalnum():
+            continue
+        bounds.append((start, cut.start()))
+        start = cut.end()
+    bounds.append((start, len(text)))
+    return bounds
+
+
+class _Finder:
+    """Assesses the mentions of one text by the cues around them."""
+
+    def __init__(self, text: str, bounds: list[tuple[int, int]]) -> None:
+        self.text, self.low = text, lower(text)
+        self.sentences = Sentences(bounds)
+        cues = sorted(find_cues(text, self.sentences) + find_marks(text), key=lambda cue: cue.start)
+        self.starts = [cue.start for cue in cues]
+        self.cues = cues
+
+    def assess(self, start: int, end: int, section: str | None) -> Assertion:
+        best: dict[str, tuple[int, Cue]] = {}
+        first = bisect_left(self.starts, start - REACH - 200)
+        last = bisect_left(self.starts, end + REACH)
+        for cue in self.cues[first:last]:
+            gap = _gap(cue, start, end)
+            if gap is None:
+                continue
+            for axis in cue.rule.axes:
+                if axis == "historical" and not cue.rule.firm and self._is_chronic(start, end):
+                    continue
+                if axis not in best or gap < best[axis][0]:
+                    best[axis] = gap, cue
+        if "affirmed" in best and "negated" in best and best["affirmed"][0] < best["negated"][0]:
+            del best["negated"]
+        if "negated" in best and "family" in best and best["family"][1].rule.default:
+            del best["family"]
+        self._drop_modifiers(best)
+        reasons = {axis: self._reason(cue) for axis, (_, cue) in best.items() if axis in AXES}
+        if section in SECTION_RULES:
+            self._add_section(reasons, start, end, section)
+        return Assertion(start, end, **reasons)
+
+    def _drop_modifiers(self, best: dict[str, tuple[int, Cue]]) -> None:
+        """In "no suspected fracture" and "denies prior stroke" the denial covers the cue between."""
+        if "negated" not in best:
+            return
+        denial = best["negated"][1]
+        for axis in ("uncertain", "historical", "hypothetical"):
+            cue = best[axis][1] if axis in best else None
+            if cue and denial.low <= cue.start < denial.high and denial.end <= cue.start:
+                if "," not in self.text[denial.end : cue.start]:
+                    del best[axis]
+
+    def _add_section(self, reasons: dict[str, Reason], start: int, end: int, section: str) -> None:
+        rule = SECTION_RULES[section]
+        axis = rule.axes[0]
+        if axis in reasons or "negated" in reasons:
+            return
+        if axis == "family":
+            if PATIENT.search(self.low, self.sentences.around(start)[0], start):
+                return
+        elif self._is_chronic(start, end):
+            return
+        elif section == "past_medical_history" and not _terms("events").search(self.low, start, end):
+            return
+        reasons[axis] = Reason("", start, start, rule.id, self.sentences.around(start))
+
+    def _is_chronic(self, start: int, end: int) -> bool:
+        return bool(_terms("chronic").search(self.low, max(0, start - 9), end))
+
+    def _reason(self, cue: Cue) -> Reason:
+        return Reason(self.text[cue.start : cue.end], cue.start, cue.end, cue.rule.id, (cue.low, cue.high))
+
+
+def _gap(cue: Cue, start: int, end: int) -> int | None:
+    """The characters between a cue and a mention in its scope; None outside it."""
+    if cue.rule.direction == "self":
+        return 0 if cue.start < end and start < cue.end else None
+    if cue.low >= cue.end:  # reaches forward
+        if cue.low <= start < cue.high:
+            return start - cue.end
+        return 0 if start == cue.start and cue.end < end else None
+    return max(cue.start - end, 0) if cue.low <= start and end <= cue.start + 1 else None
+
+
+def find_assertions(doc: Doc, spans: Iterable[Span]) -> list[Assertion]:
+    """Find what the words around each of `spans` assert of it.
+
+    Cues count within the sentence (`doc.sents` where sentences are set). A section gives a default where no cue
+    speaks: relatives in the family history, past events in the past history.
+
+    Returns
+    -------
+    One `Assertion` a span, in the order of `spans`.
+    """
+    spans = list(spans)
+    if not spans:
+        return []
+    text = doc.text
+    if doc.has_annotation("SENT_START"):
+        bounds = [(sentence.start_char, sentence.end_char) for sentence in doc.sents]
+    else:
+        bounds = split_sentences(text)
+    finder = _Finder(text, bounds)
+    return [finder.assess(span.start_char, span.end_char, span._.section) for span in spans]
 
 
 @Language.factory("clinnlp_context")
 class Context:
-    """Decide the assertion of each entity."""
+    """Write the assertion of `doc.ents` and of the condition terms into the extensions of their spans."""
 
     def __init__(self, nlp: Language, name: str = "clinnlp_context") -> None:
         self.name = name
 
     def __call__(self, doc: Doc) -> Doc:
-        """Add what is found to the doc."""
+        """Set `is_negated` and the other axes, `cue` and `rule` of each mention."""
+        spans = [*doc.ents, *doc.spans.get(CONDITIONS, ())]
+        for span, found in zip(spans, find_assertions(doc, spans), strict=True):
+            for axis in AXES:
+                span._.set(f"is_{axis}", getattr(found, axis) is not None)
+            reason = found.reason
+            span._.cue = (reason.cue or None) if reason else None
+            span._.rule = reason.rule if reason else None
         return doc

@@ -1,0 +1,259 @@
+"""Cues and their scope: which words of a note change what a mention asserts, and how far they reach.
+
+The cues are data (`resources/context.yml`). `find_cues` looks each word of the text up in an index of first words,
+takes the longest term that starts there, and gives every cue its scope within its sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from clinnlp.errors import ResourceError
+from clinnlp.resources import read_yaml
+from clinnlp.schema import AXES
+
+WORD = re.compile(r"[^\W\d_]+(?:'t)?|\d+")
+REACH = 1500  # characters; a longer scope is a mistake
+ALL = (*AXES, "affirmed")
+PUNCTUATION = re.compile(
+    r"[;|\t]|(?<=[.,;\w] )(?=[A-Z][\w/]{2,20}:\s)|\n[ \t\r]*(?=\n)|,\s(?=(?:[Ss]?he|they|it|there|pt|(?:the )?patient)\b)"
+)
+LIST_OR = re.compile(r"\b(?:or|vs|versus)\b")
+FORWARD_NEXT = re.compile(
+    r",|\b(?:and|or|for|with|without|from|by|after|due|secondary|because|despite|on|at|during|when|to|vs|versus|who|that|is|was|are|were|has|had)\b"
+)
+FORWARD_PHRASE = re.compile(r",|\b(?:for|with|from|by|after|because|despite|on|at|during|when|to|that|since|as|is|was)\b")
+BACKWARD_NEXT = re.compile(r",|\band\b|\bwith\b|\bbut\b|/(?= )|: ")
+EDGE = " \t\r\n,:(-"
+BULLET = re.compile(r"\s*(?:[-*•·▪◦o+]|\d{1,2}[.)]|[a-z][.)])\s")
+CUTS = {  # axis -> the axes whose forward cues end its forward scope
+    "negated": ("affirmed",), "historical": ("negated", "hypothetical"), "uncertain": ("negated",),
+    "affirmed": ("negated",), "hypothetical": (), "family": (),
+}  # fmt: skip
+SOFT_CUTS = {"negated": ("historical", "uncertain"), "historical": ("uncertain", "historical")}  # only after a comma
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A kind of cue; `axes` is empty where its words only block other rules, `stops` names the scopes that they end."""
+
+    id: str
+    axes: tuple[str, ...] = ()
+    direction: str = "forward"
+    scope: str = "list"
+    firm: bool = False
+    default: bool = False
+    stops: tuple[str, ...] = ()
+    clause: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """The words `start` to `end` that fired `rule`; they reach over the mentions within `low` to `high`."""
+
+    start: int
+    end: int
+    rule: Rule
+    low: int
+    high: int
+
+
+class Sentences:
+    """Sentence bounds with look-up by offset."""
+
+    def __init__(self, bounds: Sequence[tuple[int, int]]) -> None:
+        self.starts = [start for start, _ in bounds]
+        self.ends = [end for _, end in bounds]
+
+    def around(self, offset: int) -> tuple[int, int]:
+        """The bounds of the sentence that holds `offset`."""
+        i = max(bisect_right(self.starts, offset) - 1, 0)
+        return (self.starts[i], max(self.ends[i], offset)) if self.starts else (offset, offset)
+
+
+def lower(text: str) -> str:
+    """Lower-case `text` and straighten its apostrophes without moving an offset."""
+    low = text.lower()
+    if len(low) != len(text):
+        low = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    return low.replace("’", "'")
+
+
+def _words(term: str) -> list[str]:
+    """The words that a term can start with; numbers count as the word "0"."""
+    group = re.match(r"\((?:\?:)?([^()]*)", term)
+    words = []
+    for option in group[1].split("|") if group else [term]:
+        found = re.match(r"\\d|[^\W\d_]+(?:'[a-z]+)*(\??)", option)
+        if not found:
+            raise ResourceError(f"context.yml: the term {term!r} must start with a word or a group of words")
+        word = "0" if found[0] == "\\d" else found[0].rstrip("?")
+        words += [word, word[:-1]] if found[1] else [word]
+    return words
+
+
+@cache
+def load_index() -> dict[str, list[tuple[re.Pattern[str], Rule]]]:
+    """Index the terms of all rules by their first word."""
+    data = read_yaml("context.yml")
+    groups = {name: words.replace(" ", "") for name, words in data["groups"].items()}
+    index: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
+    for entry in (*data["rules"], *data["stops"]):
+        axes = entry.get("axis", ())
+        rule = Rule(
+            entry["id"],
+            (axes,) if isinstance(axes, str) else tuple(axes),
+            entry.get("direction", "forward"),
+            entry.get("scope", "list"),
+            entry.get("firm", False),
+            entry.get("default", False),
+            tuple(entry.get("axes", ALL)) if entry["id"].startswith("stop.") else (),
+            entry.get("clause", False),
+        )
+        for term in entry["terms"]:
+            for name, words in groups.items():
+                term = term.replace("{%s}" % name, f"({words})")
+            words = _words(term)
+            term = re.sub(r"(?<!\\)\((?!\?)", "(?:", term).replace(" ?", r"\s*").replace(" ", r"\s+")
+            pattern = re.compile(term + r"(?:(?<!\w)|(?!\w))")
+            for word in words:
+                index.setdefault(word, []).append((pattern, rule))
+    return index
+
+
+def _match(text: str) -> list[tuple[int, int, Rule]]:
+    """The longest term at each word; of two that overlap, the longer."""
+    index = load_index()
+    found: list[tuple[int, int, Rule]] = []
+    for word in WORD.finditer(text):
+        start, key = word.start(), word[0]
+        options = index.get("0" if key[0].isdigit() else key)
+        if options is None:
+            continue
+        best, chosen = start, None
+        for pattern, rule in options:
+            match = pattern.match(text, start)
+            if match and match.end() > best:
+                best, chosen = match.end(), rule
+        if chosen and found and start < found[-1][1]:
+            if best - start > found[-1][1] - found[-1][0]:
+                found[-1] = start, best, chosen
+        elif chosen:
+            found.append((start, best, chosen))
+    return found
+
+
+class _Scopes:
+    """Finds the scope of each cue of a text; holds the stops of each axis, sorted."""
+
+    def __init__(self, text: str, low: str, sentences: Sentences, found: list[tuple[int, int, Rule]]) -> None:
+        self.text, self.low, self.sentences = text, low, sentences
+        self.stops: dict[str, list[int]] = {axis: [m.start() for m in PUNCTUATION.finditer(text)] for axis in ALL}
+        for start, _, rule in found:
+            for axis in rule.stops:
+                self.stops[axis].append(start)
+                if rule.clause and (comma := self._clause(start)) is not None:
+                    self.stops[axis].append(comma)
+            if rule.axes and rule.direction == "forward":
+                self._add_cuts(start, rule)
+        for stops in self.stops.values():
+            stops.sort()
+
+    def _clause(self, start: int) -> int | None:
+        """Where the clause whose verb is at `start` began: the comma or "and" before it."""
+        before = self.low[max(0, start - 60) : start].rstrip(EDGE)
+        at = max(before.rfind(", "), before.rfind(" and "))
+        if at < 0 or LIST_OR.search(before, at) or re.search(r"\b(?:that|which|who)\b|[.\n]", before[at:]):
+            return None
+        return max(0, start - 60) + at
+
+    def _add_cuts(self, start: int, rule: Rule) -> None:
+        fresh = self.low[max(0, start - 8) : start].rstrip().endswith((",", ", and", ", with", "("))
+        for axis, cutters in CUTS.items():
+            if set(rule.axes) & set(cutters) or (fresh and set(rule.axes) & set(SOFT_CUTS.get(axis, ()))):
+                self.stops[axis].append(start)
+
+    def forward(self, end: int, rule: Rule) -> tuple[int, int]:
+        stops = self.stops[rule.axes[0]]
+        bound = self.sentences.around(max(end - 1, 0))[1]
+        line = self.low.find("\n", end)
+        line = len(self.low) if line < 0 else line
+        lead = rule.scope == "list" and self.low[max(end - 1, 0) : line].rstrip().endswith(":")
+        if lead:
+            bound = _block_end(self.low, line)
+        elif self.low[max(end - 1, 0) : bound].rstrip().endswith(":"):  # a header is a sentence of its own
+            bound = max(bound, min(line, self.sentences.around(bound + 1)[1]))
+        i = bisect_left(stops, end)
+        if i < len(stops) and not (lead and stops[i] > line):
+            bound = min(bound, stops[i])
+        bound = min(bound, end + REACH)
+        if rule.scope != "list":
+            bound = self._soft_end(end, bound, rule.scope)
+        return end, bound
+
+    def _soft_end(self, end: int, bound: int, scope: str) -> int:
+        first = end
+        while first < bound and self.low[first] in " \t\r\n:(":
+            first += 1
+        pattern = FORWARD_NEXT if scope == "next" else FORWARD_PHRASE
+        for cut in pattern.finditer(self.low, first, bound):
+            if cut[0] == "," and scope == "phrase" and LIST_OR.search(self.low, cut.end(), min(bound, cut.end() + 80)):
+                continue
+            if cut.start() > first:
+                return cut.start()
+        return bound
+
+    def backward(self, start: int, rule: Rule) -> tuple[int, int]:
+        stops = self.stops[rule.axes[0]]
+        first = max(self.sentences.around(start)[0], start - REACH)
+        i = bisect_left(stops, start) - 1
+        if i >= 0:
+            first = max(first, stops[i])
+        if rule.scope != "list":
+            trimmed = first + len(self.low[first:start].rstrip(EDGE))
+            for cut in BACKWARD_NEXT.finditer(self.low, first, trimmed):
+                first = cut.end()
+        if "affirmed" in rule.axes and LIST_OR.search(self.low, first, start):
+            return start, start
+        return first, start
+
+
+def _block_end(text: str, line_end: int) -> int:
+    """The end of the list that the lead-in line ending at `line_end` introduces."""
+    end, at = line_end, line_end + 1
+    while at < len(text):
+        next_end = text.find("\n", at)
+        next_end = len(text) if next_end < 0 else next_end
+        line = text[at:next_end].strip()
+        if not line and end > line_end or line.endswith(":"):
+            break
+        if line and not BULLET.match(text, at, next_end) and (len(line.split()) > 8 or line.endswith(".")):
+            break
+        if line:
+            end = next_end
+        elif at > line_end + 2:
+            break
+        at = next_end + 1
+    return end
+
+
+def find_cues(text: str, sentences: Sentences) -> list[Cue]:
+    """Find the cues of `text` with their scopes, in order; words that only block or end scopes are left out."""
+    low = lower(text)
+    found = _match(low)
+    scopes = _Scopes(text, low, sentences, found)
+    cues = []
+    for start, end, rule in found:
+        if not rule.axes:
+            continue
+        if rule.direction in ("forward", "both"):
+            cues.append(Cue(start, end, rule, *scopes.forward(end, rule)))
+        if rule.direction in ("backward", "both"):
+            cues.append(Cue(start, end, rule, *scopes.backward(start, rule)))
+        if rule.direction == "self":
+            cues.append(Cue(start, end, rule, start, end))
+    return cues
