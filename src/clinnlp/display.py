@@ -23,7 +23,7 @@ MEANINGS = {
     "historical": "had it before",
     "uncertain": "may have it",
     "hypothetical": "if it happens",
-    "absent": "has it not",
+    "absent": "does not have it",
     "family": "a relative has it",
 }
 UNSHOWABLE = re.compile("[\0\ud800-\udfff]")  # a browser drops or refuses these, which would shift all that follows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -49,8 +49,8 @@ ACRONYMS = {
     "rheumatoid_arthritis_lupus": "rheumatoid arthritis/lupus",
 }  # fmt: skip
 AXIS = {"gridcolor": "#E5E7EB", "zeroline": False, "automargin": True, "title": {"standoff": 8}}
-TEMPLATE = go.layout.Template(
-    layout={
+TEMPLATE = {
+    "layout": {
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#1F2937"},
         "title": {"x": 0, "xref": "paper", "font": {"size": 15}},
         "margin": {"l": 8, "r": 8, "t": 48, "b": 8},
@@ -70,7 +70,7 @@ TEMPLATE = go.layout.Template(
         "barmode": "stack",
         "bargap": 0.25,
     }
-)
+}
 
 
 def condition_name(condition: str) -> str:
@@ -131,14 +131,13 @@ def notes_over_time(result: Annotations) -> go.Figure:
         table = table.groupby(["period", "note_type"])["notes"].sum().reset_index()
         styles["other types"] = OTHER
     name, _, xperiod = _period(result.notes["date"])
-    figure = go.Figure()
+    figure = _figure(f"Notes per {name}{_left_out(undated)}", 360)
     for kind, style in styles.items():
         rows = table[table["note_type"] == kind]
         figure.add_bar(
             x=_dates(rows["period"]), y=rows["notes"].tolist(), name=_plain(kind), marker=_hatched(style),
             xperiod=xperiod, xperiodalignment="middle", hovertemplate="%{y} notes, %{x}",
         )  # fmt: skip
-    figure.update_layout(template=TEMPLATE, title=f"Notes per {name}{_left_out(undated)}", height=360, showlegend=True)
     figure.update_xaxes(type="date", showgrid=False, ticklabelmode="period")
     figure.update_yaxes(title="notes", **_count_axis(table.groupby("period")["notes"].sum()))
     return figure
@@ -199,33 +198,52 @@ def timeline(result: Annotations, *, patient_id: str) -> go.Figure:
     Notes without a date are left out, unless no note has one: then the notes stand side by side. A point's `customdata`
     are its hover text, note_id, start and end.
     """
+    return go.Figure(timeline_spec(result, patient_id))
+
+
+def timeline_spec(result: Annotations, patient_id: str) -> dict[str, Any]:
+    """Describe the figure `timeline` as plain data, which is what a page with hundreds of them needs: it is quick."""
     table = condition_history(result, patient_id)
-    title = f"Patient {_plain(patient_id)}"
+    title = f"Conditions of patient {_plain(patient_id)} over time"
     if table.empty:
-        return _message(title, "The notes of this patient have no flags.")
+        return _message(title, "The notes of this patient have no flags.").to_plotly_json()
     undated = table["date"].isna()
     dated = not undated.all()
-    if dated and undated.any():
+    if dated:
         title += _left_out(table.loc[undated, "note_id"].nunique())
-    table = table[~undated] if dated else table
-    table = table.assign(x=_dates(table["date"]) if dated else table["note_id"].map(_plain))
-    figure = go.Figure()
-    for status in (s for s in FLAG_STATUSES if s in set(table["status"])):
-        rows = table[table["status"] == status]
-        figure.add_scatter(
-            x=rows["x"].tolist(), y=rows["condition"].map(condition_name).tolist(), name=status, mode="markers",
-            marker={"color": STYLES[status].colour, "symbol": STYLES[status].symbol, "size": 12},
-            customdata=[[_hover(row), row["note_id"], row["start"], row["end"]] for row in rows.to_dict("records")],
-            hovertemplate="%{customdata[0]}<extra></extra>",
-        )  # fmt: skip
-    first_seen = table["condition"].map(condition_name).drop_duplicates().tolist()
-    figure.update_layout(template=TEMPLATE, title=title, height=110 + 24 * len(first_seen), showlegend=True)
-    figure.update_xaxes(type="date" if dated else "category", title=None if dated else "note (none has a date)")
-    figure.update_yaxes(type="category", categoryarray=first_seen, autorange="reversed")
-    return figure
+        table = table[~undated]
+    x = _dates(table["date"]) if dated else table["note_id"].map(_plain).tolist()
+    points = list(zip(x, table.to_dict("records"), strict=True))
+    conditions = list(dict.fromkeys(condition_name(row["condition"]) for _, row in points))  # as they first appear
+    statuses = [status for status in FLAG_STATUSES if any(row["status"] == status for _, row in points)]
+    return {
+        "data": [_trace(status, [point for point in points if point[1]["status"] == status]) for status in statuses],
+        "layout": {
+            "template": TEMPLATE,
+            "title": {"text": title},
+            "height": 110 + 24 * len(conditions),
+            "showlegend": True,
+            "xaxis": {"type": "date"} if dated else {"type": "category", "title": {"text": "note (none has a date)"}},
+            "yaxis": {"type": "category", "categoryarray": conditions, "autorange": "reversed", "dtick": 1},
+        },
+    }
 
 
-def _hover(row: Mapping[Any, Any]) -> str:
+def _trace(status: str, points: list[tuple[str, dict[Hashable, Any]]]) -> dict[str, Any]:
+    """Describe the points of one status; each is its place on the x axis and its row of the history."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": status,
+        "x": [x for x, _ in points],
+        "y": [condition_name(row["condition"]) for _, row in points],
+        "marker": {"color": STYLES[status].colour, "symbol": STYLES[status].symbol, "size": 12},
+        "customdata": [[_hover(row), row["note_id"], row["start"], row["end"]] for _, row in points],
+        "hovertemplate": "%{customdata[0]}<extra></extra>",
+    }
+
+
+def _hover(row: dict[Hashable, Any]) -> str:
     """What a point of the timeline says when pointed at, with the note's words escaped."""
     head = f"<b>{condition_name(str(row['condition']))}</b>: {row['status']} ({row['basis']})"
     when = f", {row['date']:%Y-%m-%d}" if pd.notna(row["date"]) else ""
@@ -233,9 +251,15 @@ def _hover(row: Mapping[Any, Any]) -> str:
     return "<br>".join([head, *(_plain(line) for line in words), f"{_plain(str(row['note_id']))}{when}"])
 
 
+def _figure(title: str, height: int) -> go.Figure:
+    layout = {"template": TEMPLATE, "title": {"text": title}, "height": height, "showlegend": True}
+    return go.Figure(layout=layout)
+
+
 def _row_bars(table: pd.DataFrame, title: str, row: str, split: str, count: str) -> go.Figure:
     """Draw horizontal bars, a row for each `row` of the table in its order, split by status or assertion."""
-    figure = go.Figure()
+    rows = table[row].drop_duplicates().tolist()
+    figure = _figure(title, 130 + 22 * len(rows))
     for name, style in STYLES.items():
         part = table[table[split] == name]
         if not part.empty:
@@ -243,8 +267,6 @@ def _row_bars(table: pd.DataFrame, title: str, row: str, split: str, count: str)
                 y=part[row].tolist(), x=part[count].tolist(), name=name, orientation="h", marker=_hatched(style),
                 hovertemplate=f"%{{y}}: %{{x}} {count}",
             )  # fmt: skip
-    rows = table[row].drop_duplicates().tolist()
-    figure.update_layout(template=TEMPLATE, title=title, height=130 + 22 * len(rows), showlegend=True)
     figure.update_xaxes(title=count, **_count_axis(table.groupby(row)[count].sum()))
     figure.update_yaxes(type="category", categoryarray=rows, autorange="reversed", showgrid=False, dtick=1)
     return figure
@@ -293,8 +315,7 @@ def _plain(text: str) -> str:
 
 def _message(title: str, message: str) -> go.Figure:
     """Draw nothing but a sentence that says why there is nothing to draw."""
-    figure = go.Figure()
-    figure.update_layout(template=TEMPLATE, title=title, height=160)
+    figure = _figure(title, 160)
     figure.add_annotation(text=message, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)

@@ -30,6 +30,7 @@ Row = dict[str, Any]
 NOTE = ["note_id", "patient_id", "date", "note_type", "text"]
 COUNTED = ("notes", "entities", "medications", "measurements", "errors")
 LISTED = ("present", "historical", "uncertain", "implied")  # the statuses that the list of patients shows
+AROUND = 50  # characters quoted on either side of a piece of evidence
 POLARITY = {"present": "for", "historical": "for", "implied": "for", "absent": "against"}
 SHOWN = {  # the tables that a patient's page shows, and their columns that it needs
     "entities": ("start", "end", "label", "assertion", "cue", "section", "source", "score", "code_system", "code",
@@ -126,11 +127,11 @@ def _patient(result: Annotations, patient: str | None, notes: list[Row], flags: 
         listed = {(row["condition"], row["start"], row["end"]) for row in rows}
         rows = rows + [_as_evidence(f) for f in said if (f["condition"], f["start"], f["end"]) not in listed]
         for row in rows:
-            findings[row["condition"]].append({**row, "note": note_id, "date": day})
+            findings[row["condition"]].append({**row, **_around(note["text"], row), "note": note_id, "date": day})
         for flag in said:
             bases[flag["condition"]].add(flag["basis"])
     return {
-        "timeline": _figure(plots.timeline(result, patient_id=patient)) if patient is not None else None,
+        "timeline": plots.timeline_spec(result, patient) if patient is not None else None,
         "flags": [
             {
                 "condition": plots.condition_name(flag["condition"]),
@@ -155,9 +156,15 @@ def _note(note: Row, by_note: Row) -> Row:
         "id": note_id,
         "date": _day(note["date"]),
         "type": note["note_type"],
-        "html": highlight(note["text"] or "", by_note["entities"][note_id], by_note["sections"][note_id]),
+        "html": highlight(note["text"], by_note["entities"][note_id], by_note["sections"][note_id]),
         **{name: by_note[name][note_id] for name in ("summaries", "medications", "measurements")},
     }
+
+
+def _around(text: str, row: Row) -> Row:
+    """Quote what stands before and after a piece of evidence."""
+    start, end = row["start"], row["end"]
+    return {"before": text[max(0, start - AROUND) : start], "after": text[end : end + AROUND]}
 
 
 def _as_evidence(flag: Row) -> Row:

@@ -94,10 +94,11 @@ function showPatient(number) {
   $("#trail").replaceChildren(link("#", "Cohort"), ...near.map(([step, word]) => link(toPatient(overview.patients[number + step].id), `${word} patient`)));
   $("#timeline").hidden = !page.timeline;
   if (page.timeline) drawTimeline(page.timeline);
-  $("#flags table").replaceChildren(...table(["Condition", "Status", "Basis", "First", "Last", "Notes for / against"], page.flags.flatMap(flagRows)));
+  $("#flags table").replaceChildren(...table(["Condition", "Status and basis", "Dates", "Notes for / against"], page.flags.flatMap(flagRows)));
   $("#list").replaceChildren(...page.notes.map(noteBox));
   const boxes = $("#list").children;
   if (boxes.length === 1) boxes[0].open = true;
+  arrive();
 }
 
 function drawTimeline(figure) {
@@ -111,12 +112,15 @@ function drawTimeline(figure) {
 function flagRows(flag, i) {
   const id = `evidence-${i}`;
   const button = make("button", { type: "button", class: "fold", "aria-expanded": "false", "aria-controls": id }, flag.condition);
-  const below = make("tr", { id, hidden: "" }, make("td", { colspan: 6 }, ["for", "against", "context"].map((polarity) => evidenceList(flag, polarity))));
+  const below = make("tr", { id, hidden: "" }, make("td", { colspan: 4 }, ["for", "against", "context"].map((polarity) => evidenceList(flag, polarity))));
   button.addEventListener("click", () => {
     below.hidden = !below.hidden;
     button.setAttribute("aria-expanded", String(!below.hidden));
   });
-  return [row([button, badge(flag.status), flag.basis.join(", "), flag.first, flag.last, `${flag.for} / ${flag.against}`]), below];
+  const status = [badge(flag.status), make("small", {}, flag.basis.join(", "))];
+  const seen = [...new Set([flag.first, flag.last])].filter(Boolean);
+  const dates = seen.map((date, n) => [n ? " to " : null, make("span", { class: "date" }, date)]);
+  return [row([button, status, dates, `${flag.for} / ${flag.against}`]), below];
 }
 
 function evidenceList(flag, polarity) {
@@ -124,7 +128,7 @@ function evidenceList(flag, polarity) {
   if (!rows.length) return null;
   const title = { for: "Evidence for", against: "Evidence against", context: "Context" }[polarity];
   return [make("h3", {}, title), make("ul", { class: "evidence" }, rows.map((found) => make("li", {},
-    link(toWords(found.note, found), found.text, { class: "quote" }),
+    "… ", found.before, link(toWords(found.note, found), found.text, { class: "quote" }), found.after, " …",
     make("small", {}, [found.assertion, found.section, found.note, found.date, found.rule].filter(Boolean).join(" · ")))))];
 }
 
@@ -214,12 +218,17 @@ function codeUnits(text, offset) {
 
 /* ---------- moving about ---------- */
 
+function arrive() {
+  window.scrollTo(0, 0);
+  if (location.hash) $("main:not([hidden]) h1").focus({ preventScroll: true });
+}
+
 function show(page, title) {
   const changed = $(page).hidden;
   for (const main of document.querySelectorAll("main")) main.hidden = `#${main.id}` !== page;
   document.title = title;
   if (page === "#home") $("#trail").replaceChildren();
-  if (changed) window.scrollTo(0, 0);
+  if (changed) arrive();
 }
 
 function route() {
