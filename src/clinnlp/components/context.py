@@ -156,6 +156,8 @@ def _gap(cue: Cue, start: int, end: int) -> int | None:
     """The characters between a cue and a mention in its scope; None outside it."""
     if cue.rule.direction == "self":
         return 0 if cue.start < end and start < cue.end else None
+    if cue.start < start and end <= cue.end:  # "status post appendectomy" as a cue
+        return 0
     if cue.low >= cue.end:  # reaches forward
         if cue.low <= start < cue.high:
             return start - cue.end

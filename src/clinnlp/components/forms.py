@@ -15,16 +15,18 @@ ANSWERS = {
 }
 MEANING = {word: axis for axis, words in ANSWERS.items() for word in words.split("|")}
 WORDS = "|".join(sorted((re.escape(word) for word in MEANING), key=len, reverse=True))
+PLAIN = r"(?:yes|no|none|neg|pos|negative|positive|y|n|denies|denied)\b"
 BOX = r"\[ ?[xX✓✔]? ?\]|[☐☑☒✓✔✗✘]|\((?:[xX]| )\)"
 CHECKED = re.compile(r"[xX✓✔☑☒✗✘]")
 SIGN = r"\(\s*[+\-–−]\s*(?:ve)?\s*\)|\((?:pos|neg|positive|negative)\)|\[[+\-–−]\]"
 MARK = re.compile(
-    rf"(?P<choice>(?:{BOX})\s*(?P<answer>yes|no|y|n)\b[ \t]*(?:[/,|]?[ \t]*(?:{BOX})\s*(?P<answer2>yes|no|y|n)\b)?)"
+    rf"(?=[\[(☐☑☒✓✔✗✘+\-–−?:=.\t| —])(?:(?P<choice>(?:{BOX})\s*(?P<answer>yes|no|y|n)\b[ \t]*(?:[/,|]?[ \t]*(?:{BOX})\s*(?P<answer2>yes|no|y|n)\b)?)"
     rf"|(?P<box>{BOX})|(?P<sign>{SIGN})"
     rf"|(?P<bare>(?<![^\s,;:(/])[+\-–−](?=[A-Za-z]))"
-    rf"|(?P<query>\?[ \t]?(?=[A-Za-z])(?<![A-Za-z\d)]\?)(?<![A-Za-z\d)]\? )|(?<=[A-Za-z])\?(?=[\s,;.)]|$))"
-    rf"|(?P<reply>(?::|\?|=|[ \t][-–—]{{1,2}}(?=\s)|\.{{2,}}|\t|\||[ ]{{2,}}|(?<=\w)[-–](?=\s))[ \t]*(?P<word>{WORDS})\b"
-    rf"(?=[ \t]*(?:[,.;|)\n\r\t]|$|[ ]{{2,}}|(?:[A-Za-z/']+ ){{0,4}}[A-Za-z/']+(?::|\?| [-–—]+)[ \t]*(?:yes|no|none|neg|pos|denies|y|n)\b)))",
+    rf"|(?P<query>\?[ \t]?(?=[A-Za-z])(?<![A-Za-z\d)]\?)(?<![A-Za-z\d)]\? )|(?<=[A-Za-z])\?(?=[\s,;.)]|$)(?![ \t]*{PLAIN}))"
+    rf"|(?P<pair>(?<=[\w)]) +(?P<yn>(?-i:[YN]))(?=[ \t]*(?:[|,;\n\r]|$)| {{2,}}))"
+    rf"|(?P<reply>(?:(?::|\?|=|[ \t][-–—]{{1,2}}(?=\s)|\.{{2,}}|(?<=\w)[-–](?=\s))[ \t]*[\"']?|(?:\t|\||[ ]{{2,}})[ \t]*(?={PLAIN}))(?P<word>{WORDS})\b"
+    rf"(?=[ \t]*(?:[,.;|)\n\r\t]|$|[ ]{{2,}}|(?:[A-Za-z/']+ ){{0,4}}[A-Za-z/']+(?::|\?| [-–—]+)[ \t]*(?:yes|no|none|neg|pos|denies|y|n)\b))))",
     re.IGNORECASE | re.MULTILINE,
 )
 BREAK = re.compile(r"[;|.](?=\s)|\t| {3,}")
@@ -35,7 +37,7 @@ BULLET_LEFT = re.compile(r"[\s*•·▪o\d.)\-–]*$")
 def _axis(mark: re.Match[str], form: bool) -> str | None:
     """The axis that a mark gives; an empty box says no only on a form where other boxes are checked."""
     text = mark[0]
-    kind = mark.lastgroup if mark.lastgroup not in ("answer", "answer2", "word") else ""
+    kind = mark.lastgroup if mark.lastgroup not in ("answer", "answer2", "word", "yn") else ""
     if mark["choice"]:
         first = bool(CHECKED.search(text[: mark.start("answer") - mark.start()]))
         second = mark["answer2"] and CHECKED.search(text[mark.end("answer") - mark.start() : -len(mark["answer2"])])
@@ -45,6 +47,8 @@ def _axis(mark: re.Match[str], form: bool) -> str | None:
         return MEANING[mark["word"].lower()]
     if mark["query"]:
         return "uncertain"
+    if mark["pair"]:
+        return "affirmed" if mark["yn"] == "Y" else "negated"
     if mark["box"]:
         return "affirmed" if CHECKED.search(text) else "negated" if form else None
     if kind in ("sign", "bare"):
@@ -80,6 +84,8 @@ def find_marks(text: str) -> list[Cue]:
         bare = [m for m in marks if m["bare"]]
         for i, mark in enumerate(marks):
             axis = _axis(mark, form)
+            if mark["pair"] and sum(bool(m["pair"]) for m in marks) < 2:
+                continue
             if axis is None or (mark["bare"] and not _is_sign(text, start, mark, bare)):
                 continue
             following = marks[i + 1].start() if i + 1 < len(marks) else end

@@ -31,7 +31,7 @@ BACKWARD_NEXT = re.compile(r",|\band\b|\bwith\b|\bbut\b|/(?= )|: ")
 EDGE = " \t\r\n,:(-"
 BULLET = re.compile(r"\s*(?:[-*•·▪◦o+]|\d{1,2}[.)]|[a-z][.)])\s")
 CUTS = {  # axis -> the axes whose forward cues end its forward scope
-    "negated": ("affirmed",), "historical": ("negated", "hypothetical"), "uncertain": ("negated",),
+    "negated": ("affirmed",), "historical": ("negated", "hypothetical", "affirmed"), "uncertain": ("negated", "affirmed"),
     "affirmed": ("negated",), "hypothetical": (), "family": (),
 }  # fmt: skip
 SOFT_CUTS = {"negated": ("historical", "uncertain"), "historical": ("uncertain", "historical")}  # only after a comma
@@ -48,7 +48,7 @@ class Rule:
     firm: bool = False
     default: bool = False
     stops: tuple[str, ...] = ()
-    clause: bool = False
+    clause: tuple[str, ...] = ()  # the axes whose scopes end where the clause of these words began
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,15 @@ def _words(term: str) -> list[str]:
     return words
 
 
+Terms = list[tuple[re.Pattern[str], Rule]]
+
+
 @cache
-def load_index() -> dict[str, list[tuple[re.Pattern[str], Rule]]]:
-    """Index the terms of all rules by their first word."""
+def load_index() -> dict[str, tuple[re.Pattern[str], Terms]]:
+    """Index the terms of all rules by their first word, with a pattern that tells whether any of them matches."""
     data = read_yaml("context.yml")
     groups = {name: words.replace(" ", "") for name, words in data["groups"].items()}
-    index: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
+    index: dict[str, Terms] = {}
     for entry in (*data["rules"], *data["stops"]):
         axes = entry.get("axis", ())
         rule = Rule(
@@ -112,7 +115,7 @@ def load_index() -> dict[str, list[tuple[re.Pattern[str], Rule]]]:
             entry.get("firm", False),
             entry.get("default", False),
             tuple(entry.get("axes", ALL)) if entry["id"].startswith("stop.") else (),
-            entry.get("clause", False),
+            tuple(entry.get("clause", ())),
         )
         for term in entry["terms"]:
             for name, words in groups.items():
@@ -122,7 +125,9 @@ def load_index() -> dict[str, list[tuple[re.Pattern[str], Rule]]]:
             pattern = re.compile(term + r"(?:(?<!\w)|(?!\w))")
             for word in words:
                 index.setdefault(word, []).append((pattern, rule))
-    return index
+    return {
+        word: (re.compile("|".join(pattern.pattern for pattern, _ in terms)), terms) for word, terms in index.items()
+    }
 
 
 def _match(text: str) -> list[tuple[int, int, Rule]]:
@@ -132,10 +137,10 @@ def _match(text: str) -> list[tuple[int, int, Rule]]:
     for word in WORD.finditer(text):
         start, key = word.start(), word[0]
         options = index.get("0" if key[0].isdigit() else key)
-        if options is None:
+        if options is None or not options[0].match(text, start):
             continue
         best, chosen = start, None
-        for pattern, rule in options:
+        for pattern, rule in options[1]:
             match = pattern.match(text, start)
             if match and match.end() > best:
                 best, chosen = match.end(), rule
@@ -152,11 +157,13 @@ class _Scopes:
 
     def __init__(self, text: str, low: str, sentences: Sentences, found: list[tuple[int, int, Rule]]) -> None:
         self.text, self.low, self.sentences = text, low, sentences
-        self.stops: dict[str, list[int]] = {axis: [m.start() for m in PUNCTUATION.finditer(text)] for axis in ALL}
+        punctuation = [mark.start() for mark in PUNCTUATION.finditer(text)]
+        self.stops: dict[str, list[int]] = {axis: punctuation.copy() for axis in ALL}
         for start, _, rule in found:
             for axis in rule.stops:
                 self.stops[axis].append(start)
-                if rule.clause and (comma := self._clause(start)) is not None:
+            if rule.clause and (comma := self._clause(start)) is not None:
+                for axis in rule.clause:
                     self.stops[axis].append(comma)
             if rule.axes and rule.direction == "forward":
                 self._add_cuts(start, rule)
@@ -167,7 +174,7 @@ class _Scopes:
         """Where the clause whose verb is at `start` began: the comma or "and" before it."""
         before = self.low[max(0, start - 60) : start].rstrip(EDGE)
         at = max(before.rfind(", "), before.rfind(" and "))
-        if at < 0 or LIST_OR.search(before, at) or re.search(r"\b(?:that|which|who)\b|[.\n]", before[at:]):
+        if at < 0 or LIST_OR.search(before, at) or re.search(r"\b(?:that|which|who|but|except|though|although)\b|[.\n]", before[at:]):
             return None
         return max(0, start - 60) + at
 
@@ -199,7 +206,7 @@ class _Scopes:
         first = end
         while first < bound and self.low[first] in " \t\r\n:(":
             first += 1
-        pattern = FORWARD_NEXT if scope == "next" else FORWARD_PHRASE
+        pattern = FORWARD_NEXT if scope in ("next", "series") else FORWARD_PHRASE
         for cut in pattern.finditer(self.low, first, bound):
             if cut[0] == "," and scope == "phrase" and LIST_OR.search(self.low, cut.end(), min(bound, cut.end() + 80)):
                 continue
@@ -214,12 +221,23 @@ class _Scopes:
         if i >= 0:
             first = max(first, stops[i])
         if rule.scope != "list":
-            trimmed = first + len(self.low[first:start].rstrip(EDGE))
-            for cut in BACKWARD_NEXT.finditer(self.low, first, trimmed):
-                first = cut.end()
+            first = self._soft_start(first, start, rule.scope)
         if "affirmed" in rule.axes and LIST_OR.search(self.low, first, start):
             return start, start
         return first, start
+
+
+    def _soft_start(self, first: int, start: int, scope: str) -> int:
+        """Where the noun phrase before `start` begins; a series ("nausea, fever and cough") counts as one."""
+        trimmed = first + len(self.low[first:start].rstrip(EDGE))
+        cuts = list(BACKWARD_NEXT.finditer(self.low, first, trimmed))
+        joined = scope == "series"
+        for i, cut in enumerate(reversed(cuts)):
+            begin = cuts[-i - 2].end() if i + 1 < len(cuts) else first
+            item = self.low[begin : cut.start()].split()
+            if not joined or cut[0] not in ("and", ",") or (i == 0 and cut[0] == ",") or len(item) > 3:
+                return cut.end()
+        return first
 
 
 def _block_end(text: str, line_end: int) -> int:
