@@ -40,15 +40,16 @@ STYLES = {
 }
 NOTE_TYPES = tuple(Style(s.colour, s.pattern, s.symbol) for name, s in STYLES.items() if name != "absent")
 OTHER = STYLES["absent"]
-PERIODS = (  # the longest span of days that is drawn with the period; its name, its pandas and its plotly name
-    (45, "day", "D", 86_400_000), (1_100, "month", "M", "M1"), (3_700, "quarter", "Q", "M3"),
-    (10**9, "year", "Y", "M12"),
+PERIODS = (  # the longest span of days that is drawn with the period; its name, pandas name, plotly name and days
+    (45, "day", "D", 86_400_000, 1), (1_100, "month", "M", "M1", 30), (3_700, "quarter", "Q", "M3", 91),
+    (10**9, "year", "Y", "M12", 365),
 )  # fmt: skip
 ACRONYMS = {
     "copd": "COPD", "gerd": "GERD", "hiv_aids": "HIV/AIDS", "stroke_tia": "stroke/TIA",
     "rheumatoid_arthritis_lupus": "rheumatoid arthritis/lupus",
 }  # fmt: skip
 AXIS = {"gridcolor": "#E5E7EB", "zeroline": False, "automargin": True, "title": {"standoff": 8}}
+NOTE_AXIS = {"type": "category", "title": {"text": "note (none has a date)"}}
 TEMPLATE = {
     "layout": {
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#1F2937"},
@@ -130,15 +131,17 @@ def notes_over_time(result: Annotations) -> go.Figure:
         table = table.replace({"note_type": dict.fromkeys(rest, "other types")})
         table = table.groupby(["period", "note_type"])["notes"].sum().reset_index()
         styles["other types"] = OTHER
-    name, _, xperiod = _period(result.notes["date"])
+    name, _, xperiod, days = _period(result.notes["date"])
     figure = _figure(f"Notes per {name}{_left_out(undated)}", 360)
     for kind, style in styles.items():
         rows = table[table["note_type"] == kind]
         figure.add_bar(
             x=_dates(rows["period"]), y=rows["notes"].tolist(), name=_plain(kind), marker=_hatched(style),
-            xperiod=xperiod, xperiodalignment="middle", hovertemplate="%{y} notes, %{x}",
+            xperiod=xperiod, xperiodalignment="middle", width=0.8 * days * 86_400_000, hovertemplate="%{y} notes, %{x}",
         )  # fmt: skip
-    figure.update_xaxes(type="date", showgrid=False, ticklabelmode="period")
+    figure.update_xaxes(
+        **_date_axis(table["period"], max(7, days), max(7, 2 * days)), showgrid=False, ticklabelmode="period"
+    )
     figure.update_yaxes(title="notes", **_count_axis(table.groupby("period")["notes"].sum()))
     return figure
 
@@ -223,7 +226,7 @@ def timeline_spec(result: Annotations, patient_id: str) -> dict[str, Any]:
             "title": {"text": title},
             "height": 110 + 24 * len(conditions),
             "showlegend": True,
-            "xaxis": {"type": "date"} if dated else {"type": "category", "title": {"text": "note (none has a date)"}},
+            "xaxis": _date_axis(table["date"]) if dated else NOTE_AXIS,
             "yaxis": {"type": "category", "categoryarray": conditions, "autorange": "reversed", "dtick": 1},
         },
     }
@@ -281,15 +284,23 @@ def _ranked(table: pd.DataFrame, row: str, split: str, count: str, first: tuple[
     return table.loc[keys.sort_values(["wanted", "total", row, "order"]).index].reset_index(drop=True)
 
 
-def _period(dates: pd.Series) -> tuple[str, str, str | int]:
-    """Choose the period for bars over these dates: its name, its pandas and its plotly name."""
-    days = (dates.max() - dates.min()).days if dates.notna().any() else 0
-    return next((name, pandas_name, xperiod) for longest, name, pandas_name, xperiod in PERIODS if days <= longest)
+def _period(dates: pd.Series) -> tuple[str, str, str | int, int]:
+    """Choose the period for bars over these dates: its name, pandas name, plotly name and days."""
+    span = (dates.max() - dates.min()).days if dates.notna().any() else 0
+    return next(period[1:] for period in PERIODS if span <= period[0])
 
 
 def _count_axis(totals: pd.Series) -> dict[str, object]:
     """Lay out an axis of counts, without ticks between whole numbers."""
     return {"rangemode": "tozero", "tickformat": "d", "dtick": 1 if totals.max() <= 6 else None}
+
+
+def _date_axis(dates: pd.Series, before: int = 7, after: int = 7) -> dict[str, Any]:
+    """Lay out an axis of dates with days to spare at both ends, so that a single date is not drawn in milliseconds."""
+    span = dates.max() - dates.min()
+    first = dates.min() - max(span * 0.03, pd.Timedelta(days=before))
+    last = dates.max() + max(span * 0.03, pd.Timedelta(days=after))
+    return {"type": "date", "range": _dates(pd.Series([first, last]))}
 
 
 def _dates(dates: pd.Series) -> list[str]:

@@ -162,9 +162,14 @@ def _note(note: Row, by_note: Row) -> Row:
 
 
 def _around(text: str, row: Row) -> Row:
-    """Quote what stands before and after a piece of evidence."""
+    """Quote the whole words that stand before and after a piece of evidence."""
     start, end = row["start"], row["end"]
-    return {"before": text[max(0, start - AROUND) : start], "after": text[end : end + AROUND]}
+    before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
+    if start > AROUND:
+        before = before.partition(" ")[2]
+    if end + AROUND < len(text):
+        after = after.rpartition(" ")[0]
+    return {"before": before, "after": after}
 
 
 def _as_evidence(flag: Row) -> Row:

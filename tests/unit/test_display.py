@@ -73,6 +73,10 @@ def test_characters_that_browsers_drop_shift_nothing(text, shown):
     assert Reader(highlight(text, [mention(len(text) - 1, len(text))])).marked == [("DISEASE present", "b")]
 
 
+def test_carriage_return_is_a_reference_as_browsers_turn_a_bare_one_into_a_line_feed():
+    assert highlight("a\r\n", []) == '<div class="clinnlp-note">a&#13;\n</div>'
+
+
 def test_nested_spans_nest():
     page = Reader(highlight("lisinopril 10 mg", [mention(0, 10, "MEDICATION"), mention(0, 16, "DOSAGE")]))
     assert page.marked == [("MEDICATION present", "lisinopril"), ("DOSAGE present", "lisinopril 10 mg")]

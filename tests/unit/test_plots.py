@@ -142,3 +142,10 @@ def test_each_status_looks_different_without_colour():
     assert names == set(plots.STYLES)
     assert len({style.pattern for style in plots.STYLES.values()}) == len(names)
     assert len({style.symbol for style in plots.STYLES.values()}) == len(names)
+
+
+@pytest.mark.parametrize("draw", ["notes", "timeline"])
+def test_single_date_is_drawn_on_an_axis_of_days(draw):
+    rows = {name: [row for row in ROWS[name] if row["note_id"] == "p01-01"] for name in ("notes", "flags")}
+    first, last = FIGURES[draw](build(rows)).layout.xaxis.range
+    assert (first, last) == ("2022-12-29", "2023-01-12")

@@ -88,13 +88,13 @@ function showPatient(number) {
   if (shown === number) return;
   shown = number;
   const page = read(`patient-${number}`);
-  const dates = first ? `, ${first} to ${last}` : "";
+  const dates = first ? `, ${[...new Set([first, last])].join(" to ")}` : "";
   $("#patient h1").replaceChildren(`Patient ${named(id)} `, make("small", {}, `${notes.length} note${notes.length === 1 ? "" : "s"}${dates}`));
-  const near = [[-1, "Previous"], [1, "Next"]].filter(([step]) => overview.patients[number + step]);
-  $("#trail").replaceChildren(link("#", "Cohort"), ...near.map(([step, word]) => link(toPatient(overview.patients[number + step].id), `${word} patient`)));
+  const near = [[-1, "← Previous"], [1, "Next →"]].filter(([step]) => overview.patients[number + step]);
+  $("#trail").replaceChildren(link("#", "Cohort"), ...near.map(([step, word]) => link(toPatient(overview.patients[number + step].id), word)));
   $("#timeline").hidden = !page.timeline;
   if (page.timeline) drawTimeline(page.timeline);
-  $("#flags table").replaceChildren(...table(["Condition", "Status and basis", "Dates", "Notes for / against"], page.flags.flatMap(flagRows)));
+  $("#flags table").replaceChildren(...table(["Condition", "Status", "Dates", "Notes for / against"], page.flags.flatMap(flagRows)));
   $("#list").replaceChildren(...page.notes.map(noteBox));
   const boxes = $("#list").children;
   if (boxes.length === 1) boxes[0].open = true;
