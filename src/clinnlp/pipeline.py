@@ -2,25 +2,182 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from clinnlp.errors import InputError
+from clinnlp.schema import AXES, TABLES, as_row, make_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from spacy.language import Language
+    from spacy.tokens import Doc
+
+    from clinnlp.annotations import Annotations
+    from clinnlp.conditions import Conditions
 
 COMPONENTS = (
     "clinnlp_sentences", "clinnlp_sections", "clinnlp_ner", "clinnlp_lexicon", "clinnlp_context",
     "clinnlp_medications", "clinnlp_measurements", "clinnlp_codes",
 )  # fmt: skip
-MAX_LENGTH = 20_000_000
+PER_NOTE = ("sections", "entities", "medications", "measurements", "flags", "evidence", "summaries")
 
 
 def load(*, ner: str | None = None, exclude: Iterable[str] = (), conditions: str | None = None) -> Language:
-    """Build the pipeline."""
+    """Build the pipeline.
+
+    Parameters
+    ----------
+    ner
+        Folder or hub id of a token-classification model that finds entities before the dictionary does. Without one
+        the pipeline works by rules and dictionaries alone.
+    exclude
+        Names of components to leave out.
+    conditions
+        Path of a YAML file with condition definitions that extend or replace the shipped ones.
+
+    Raises
+    ------
+    InputError
+        When `exclude` names a component that does not exist.
+    ModelError
+        When the model cannot be loaded.
+    ResourceError
+        When the condition file is not valid.
+
+    Examples
+    --------
+    >>> doc = load()("Denies chest pain.")
+    >>> [(e.text, e._.assertion, e._.cue) for e in doc.ents]
+    [('chest pain', 'absent', 'Denies')]
+    """
     from clinnlp.tokenizer import blank
 
+    exclude = set(exclude)
+    if unknown := exclude - set(COMPONENTS):
+        raise InputError(f"No component {', '.join(sorted(unknown))} to exclude. There are: {', '.join(COMPONENTS)}")
+    config: dict[str, dict[str, Any]] = {"clinnlp_ner": {"model": ner}, "clinnlp_lexicon": {"conditions": conditions}}
     nlp = blank()
     for name in COMPONENTS:
-        if name not in set(exclude):
-            nlp.add_pipe(name)
+        if name not in exclude:
+            nlp.add_pipe(name, config=config.get(name, {}))
     return nlp
+
+
+def annotate(
+    notes: pd.DataFrame,
+    nlp: Language | None = None,
+    *,
+    summary_sentences: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Annotations:
+    """Run the pipeline over a table of notes.
+
+    A note that fails, or has no text, becomes a row of `errors`, and the run goes on.
+
+    Parameters
+    ----------
+    notes
+        The table of `read_notes`, or any table with the columns `note_id` and `text`.
+    nlp
+        The pipeline; `load()` where none is given.
+    summary_sentences
+        How many sentences the summary of a note has.
+    progress
+        Called after each note with the number of notes done and of all notes.
+
+    Raises
+    ------
+    InputError
+        When `note_id` or `text` is missing from the table, or an id stands twice.
+    """
+    from clinnlp.annotations import Annotations
+    from clinnlp.flags import patient_flags
+
+    notes, errors = _checked(notes)
+    nlp = nlp or load()
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_NOTE}
+    for done, note in enumerate(notes.to_dict("records"), 1):
+        if isinstance(note["text"], str):
+            try:
+                found = _annotate_note(note, nlp, summary_sentences)
+            except Exception as error:  # one note must not end the run; the message may quote the note, the type can not
+                errors.append({"note_id": note["note_id"], "stage": "annotate", "error": type(error).__name__})
+            else:
+                for name in PER_NOTE:
+                    rows[name].extend(found[name])
+        if progress:
+            progress(done, len(notes))
+    tables = {name: make_table(name, rows[name]) for name in PER_NOTE}
+    return Annotations(
+        notes=notes,
+        patient_flags=patient_flags(tables["flags"], notes),
+        errors=make_table("errors", errors),
+        **tables,
+    )
+
+
+def _checked(notes: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Give the notes with all columns of their table, and what was wrong when they were read."""
+    import pandas as pd
+
+    if missing := {"note_id", "text"} - set(notes.columns):
+        raise InputError(
+            f"The notes lack the column {' and '.join(sorted(missing))}; found: {', '.join(map(str, notes.columns))}. "
+            "Read them with clinnlp.read_notes(frame, id_column=..., text_column=...)."
+        )
+    if notes["note_id"].duplicated().any():
+        raise InputError("Some note_id stand more than once. Give each note an id of its own.")
+    errors = list(notes.attrs.get("errors", ()))
+    columns = TABLES["notes"]
+    own = [c for c in notes.columns if c not in columns]
+    full = notes.assign(**{c: pd.NA for c in columns if c not in notes})[[*columns, *own]]
+    full = full.astype({c: t for c, t in columns.items() if full[c].dtype != t}).reset_index(drop=True)
+    known = {e["note_id"] for e in errors}
+    errors += [
+        {"note_id": i, "stage": "read", "error": "The note has no text."}
+        for i in full.loc[full["text"].isna(), "note_id"]
+        if i not in known
+    ]
+    return full, errors
+
+
+def _annotate_note(note: Mapping[str, Any], nlp: Language, summary_sentences: int) -> dict[str, list[dict[str, Any]]]:
+    """Give the rows of one note by table."""
+    from clinnlp.flags import find_flags
+    from clinnlp.summarise import summarise
+
+    doc = nlp(note["text"])
+    key = {"note_id": note["note_id"]}
+    flags, evidence = find_flags(doc, _conditions(nlp))
+    return {
+        "sections": [as_row(s, **key) for s in doc._.sections],
+        "entities": [{**key, **row} for row in _entity_rows(doc)],
+        "medications": [as_row(m, **key) for m in doc._.medications],
+        "measurements": [as_row(m, **key) for m in doc._.measurements],
+        "flags": [as_row(f, **key, patient_id=note["patient_id"]) for f in flags],
+        "evidence": [as_row(e, **key) for e in evidence],
+        "summaries": [as_row(s, **key) for s in summarise(doc, summary_sentences)],
+    }
+
+
+def _entity_rows(doc: Doc) -> Iterator[dict[str, Any]]:
+    """Give the cells of each entity."""
+    for ent in doc.ents:
+        cells = {name: ent._.get(name) for name in ("score", "source", "section", "assertion", "cue")}
+        codes = {name: ent._.get(name) for name in ("code_system", "code", "code_name")}
+        axes = {f"is_{axis}": bool(ent._.get(f"is_{axis}")) for axis in AXES}
+        yield {
+            "start": ent.start_char, "end": ent.end_char, "text": ent.text, "label": ent.label_,
+            **cells, **axes, **codes,
+        }  # fmt: skip
+
+
+def _conditions(nlp: Language) -> Conditions:
+    """Give the condition definitions of the pipeline's lexicon, or the shipped ones where it has none."""
+    from clinnlp.conditions import load as load_conditions
+
+    if nlp.has_pipe("clinnlp_lexicon"):
+        conditions: Conditions = nlp.get_pipe("clinnlp_lexicon").conditions  # type: ignore[attr-defined]
+        return conditions
+    return load_conditions()
