@@ -8,7 +8,7 @@ import pytest
 
 from clinnlp.components.context import find_assertions, split_sentences
 from clinnlp.resources import read_yaml
-from clinnlp.schema import AXES
+from clinnlp.schema import AXES, Section
 from clinnlp.tokenizer import blank
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -40,10 +40,12 @@ def test_rule_example_and_counter(rule):
     example, counter = assess_marked(rule["example"]), assess_marked(rule["counter"])
     fired = {getattr(example, axis).rule for axis in AXES if getattr(example, axis)}
     if axes_of(rule):
-        assert fired == {rule["id"]} and all(getattr(example, axis) for axis in axes_of(rule))
+        assert fired == {rule["id"]}
+        assert all(getattr(example, axis) for axis in axes_of(rule))
         assert not all(getattr(counter, axis) for axis in axes_of(rule))
     elif rule.get("axis") == "affirmed":
-        assert not example.negated and counter.negated
+        assert not example.negated
+        assert counter.negated
     else:
         assert not fired
         assert any(getattr(counter, axis) for axis in AXES) or rule["id"] == "pseudo.family"
@@ -72,7 +74,7 @@ def test_reason_points_into_text():
     text = "Patient denies fever. Possible pneumonia."
     found = assess(text, 15, 20)
     assert text[found.negated.start : found.negated.end] == found.negated.cue == "denies"
-    assert found.negated.scope[0] <= 15 and found.negated.scope[1] >= 20
+    assert found.negated.scope == (14, 21)
     assert found.reason is found.negated
 
 
@@ -85,7 +87,7 @@ def test_component_sets_ents_and_condition_terms():
     assert [e._.assertion for e in doc.ents] == ["absent", "present"]
     assert (doc.ents[0]._.cue, doc.ents[0]._.rule, doc.ents[1]._.cue) == ("Denies", "neg.deny", None)
     gout = doc.spans["conditions"][0]
-    assert gout._.is_family and gout._.is_negated and gout._.assertion == "family"
+    assert (gout._.is_family, gout._.is_negated, gout._.assertion) == (True, True, "family")
 
 
 def test_rerun_forgets_old_values():
@@ -98,12 +100,44 @@ def test_rerun_forgets_old_values():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\r\n\r\n", "\0", "no " * 20_000, "fever, " * 10_000, "[ ] [x] " * 3_000, "İ no fever " * 50, "-" * 20_000, "a" * 50_000, "((((" * 9_000, ": no " * 5_000],
-    ids=range(11),
+    [
+        "", "\r\n\r\n", "\0", "no " * 9_000, "fever, " * 5_000, "[ ] [x] " * 3_000, "İ no fever " * 50, "-" * 20_000,
+        "a" * 20_000, "((((" * 9_000, ": no " * 5_000, " " * 50_000 + "no", "\n" * 9_000, "denies:\n" * 3_000,
+    ],
+    ids=range(14),
 )  # fmt: skip
 def test_odd_text_never_raises(text):
     doc = nlp.make_doc(text)
     find_assertions(doc, [doc[i : i + 1] for i in range(0, len(doc), max(1, len(doc) // 50))])
+
+
+@pytest.mark.parametrize(
+    ("category", "text", "span", "assertion"),
+    [
+        ("family_history", "Breast cancer, gout", "gout", "family"),
+        ("family_history", "Patient has gout", "gout", "present"),
+        ("family_history", "No gout", "gout", "absent"),
+        ("past_medical_history", "Hypertension; pneumonia", "pneumonia", "historical"),
+        ("past_medical_history", "Hypertension; pneumonia", "Hypertension", "present"),
+        ("past_surgical_history", "Hernia repair", "Hernia", "historical"),
+        ("allergies", "Penicillin (hives)", "hives", "historical"),
+        ("present_illness", "Pneumonia", "Pneumonia", "present"),
+    ],
+)
+def test_section_defaults(category, text, span, assertion):
+    doc = pipeline.make_doc(text)
+    doc._.sections = [Section(0, 0, "", category, 0, len(text))]
+    start = text.index(span)
+    doc.ents = [doc.char_span(start, start + len(span), label="DISEASE")]
+    pipeline.get_pipe("clinnlp_context")(doc)
+    assert doc.ents[0]._.assertion == assertion
+
+
+def test_questionnaire_columns():
+    text = "                 YES   NO\nSeizures?              x\nGout?             x\n"
+    assert assess(text, text.index("Seizures"), text.index("Seizures") + 8).negated.rule == "form.column"
+    gout = assess(text, text.index("Gout"), text.index("Gout") + 4)
+    assert gout.reason is None
 
 
 def test_fallback_sentences_join_wraps_and_split_items():

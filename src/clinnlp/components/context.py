@@ -19,7 +19,7 @@ from clinnlp.schema import AXES
 
 ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|vs|st|no|pt|approx|incl|etc|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
 BOUNDARY = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z\d*\[(•-])|\n")
-BLANK_OR_ITEM = re.compile(r"\s*(?:$|\n|[-*•·▪◦+]\s?\S|\d{1,2}[.)]\s|\[|\(|☐|☒|☑|[A-Z][\w /&'-]{0,40}:)")
+BLANK_OR_ITEM = re.compile(r"[ \t\r]*(?:$|\n|[-*•·▪◦+]\s?\S|\d{1,2}[.)]\s|\[|\(|☐|☒|☑|[A-Z][\w /&'-]{0,40}:)")
 PATIENT = re.compile(r"\b(?:patient|pt|personal|personally|himself|herself)\b")
 ORDER = ("family", "negated", "hypothetical", "uncertain", "historical")
 SECTION_RULES = {
@@ -76,7 +76,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
             line_start = text.rfind("\n", 0, cut.start()) + 1
             left = text[line_start : cut.start()].rstrip()
             follows = text[cut.end() : cut.end() + 1].islower()
-            open_line = left.endswith(",") or len(left) > 50 and not left.endswith((".", ":", ";", "?", "!"))
+            open_line = left.endswith(",") or (len(left) > 50 and not left.endswith((".", ":", ";", "?", "!")))
             if left and not BLANK_OR_ITEM.match(text, cut.end()) and (follows or open_line):
                 continue
         elif ABBREVIATION.search(text, max(start, cut.start() - 8), cut.start()) and text[cut.end()].isalnum():
@@ -99,6 +99,7 @@ class _Finder:
 
     def assess(self, start: int, end: int, section: str | None) -> Assertion:
         best: dict[str, tuple[int, Cue]] = {}
+        chronic = bool(_terms("chronic").search(self.low, max(0, start - 9), end))
         first = bisect_left(self.starts, start - REACH - 200)
         last = bisect_left(self.starts, end + REACH)
         for cue in self.cues[first:last]:
@@ -106,7 +107,7 @@ class _Finder:
             if gap is None:
                 continue
             for axis in cue.rule.axes:
-                if axis == "historical" and not cue.rule.firm and self._is_chronic(start, end):
+                if axis == "historical" and chronic and not cue.rule.firm:
                     continue
                 if axis not in best or gap < best[axis][0]:
                     best[axis] = gap, cue
@@ -117,21 +118,23 @@ class _Finder:
         self._drop_modifiers(best)
         reasons = {axis: self._reason(cue) for axis, (_, cue) in best.items() if axis in AXES}
         if section in SECTION_RULES:
-            self._add_section(reasons, start, end, section)
+            self._add_section(reasons, start, end, section, chronic)
         return Assertion(start, end, **reasons)
 
     def _drop_modifiers(self, best: dict[str, tuple[int, Cue]]) -> None:
-        """In "no suspected fracture" and "denies prior stroke" the denial covers the cue between."""
+        """In "no suspected fracture" and "rule out PE: negative" the denial covers the other cue."""
         if "negated" not in best:
             return
         denial = best["negated"][1]
+        if denial.high <= denial.start and denial.rule.direction != "self":  # "workup for PE was negative"
+            best.pop("uncertain", None)
         for axis in ("uncertain", "historical", "hypothetical"):
             cue = best[axis][1] if axis in best else None
-            if cue and denial.low <= cue.start < denial.high and denial.end <= cue.start:
-                if "," not in self.text[denial.end : cue.start]:
-                    del best[axis]
+            inside = cue is not None and max(denial.low, denial.end) <= cue.start < denial.high
+            if cue and inside and "," not in self.text[denial.end : cue.start]:
+                del best[axis]
 
-    def _add_section(self, reasons: dict[str, Reason], start: int, end: int, section: str) -> None:
+    def _add_section(self, reasons: dict[str, Reason], start: int, end: int, section: str, chronic: bool) -> None:
         rule = SECTION_RULES[section]
         axis = rule.axes[0]
         if axis in reasons or "negated" in reasons:
@@ -139,14 +142,9 @@ class _Finder:
         if axis == "family":
             if PATIENT.search(self.low, self.sentences.around(start)[0], start):
                 return
-        elif self._is_chronic(start, end):
-            return
-        elif section == "past_medical_history" and not _terms("events").search(self.low, start, end):
+        elif chronic or (section == "past_medical_history" and not _terms("events").search(self.low, start, end)):
             return
         reasons[axis] = Reason("", start, start, rule.id, self.sentences.around(start))
-
-    def _is_chronic(self, start: int, end: int) -> bool:
-        return bool(_terms("chronic").search(self.low, max(0, start - 9), end))
 
     def _reason(self, cue: Cue) -> Reason:
         return Reason(self.text[cue.start : cue.end], cue.start, cue.end, cue.rule.id, (cue.low, cue.high))

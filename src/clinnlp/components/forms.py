@@ -1,133 +1,149 @@
-"""Marks of forms as cues: check boxes, plus and minus signs, and answers such as "Fever: no"."""
+"""Marks of forms as cues: check boxes, plus and minus signs, answers ("Fever: no") and columns headed YES and NO."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from itertools import groupby
 
 from clinnlp.components.scope import EDGE, Cue, Rule
 
 ANSWERS = {
-    "negated": "no|none|n|neg|negative|denies|denied|absent|nil|never|none known|none reported|not present|false|not seen",
-    "affirmed": "yes|y|pos|positive|present|true|reports|endorses|yep",
+    "negated": (
+        "no|none|n|neg|negative|denies|denied|absent|nil|never|none known|none reported|not present|false|not seen"
+    ),
+    "affirmed": "yes|y|pos|positive|present|true|reports|endorses",
     "uncertain": "possible|possibly|probable|suspected|unsure|uncertain|maybe|unknown|likely",
     "historical": "former|formerly|quit|resolved|previous|prior|past",
 }
 MEANING = {word: axis for axis, words in ANSWERS.items() for word in words.split("|")}
-WORDS = "|".join(sorted((re.escape(word) for word in MEANING), key=len, reverse=True))
+WORDS = "|".join(sorted(MEANING, key=len, reverse=True)).replace(" ", r"\ ")
 PLAIN = r"(?:yes|no|none|neg|pos|negative|positive|y|n|denies|denied)\b"
-BOX = r"\[ ?[xX✓✔]? ?\]|[☐☑☒✓✔✗✘]|\((?:[xX]| )\)"
+BOX = r"\[[ ]?[xX✓✔]?[ ]?\]|[☐☑☒✓✔✗✘]|\((?:[xX]|[ ])\)"
 CHECKED = re.compile(r"[xX✓✔☑☒✗✘]")
-SIGN = r"\(\s*[+\-–−]\s*(?:ve)?\s*\)|\((?:pos|neg|positive|negative)\)|\[[+\-–−]\]"
 MARK = re.compile(
-    rf"(?=[\[(☐☑☒✓✔✗✘+\-–−?:=.\t| —])(?:(?P<choice>(?:{BOX})\s*(?P<answer>yes|no|y|n)\b[ \t]*(?:[/,|]?[ \t]*(?:{BOX})\s*(?P<answer2>yes|no|y|n)\b)?)"
-    rf"|(?P<box>{BOX})|(?P<sign>{SIGN})"
-    rf"|(?P<bare>(?<![^\s,;:(/])[+\-–−](?=[A-Za-z]))"
-    rf"|(?P<query>\?[ \t]?(?=[A-Za-z])(?<![A-Za-z\d)]\?)(?<![A-Za-z\d)]\? )|(?<=[A-Za-z])\?(?=[\s,;.)]|$)(?![ \t]*{PLAIN}))"
-    rf"|(?P<pair>(?<=[\w)]) +(?P<yn>(?-i:[YN]))(?=[ \t]*(?:[|,;\n\r]|$)| {{2,}}))"
-    rf"|(?P<reply>(?:(?::|\?|=|[ \t][-–—]{{1,2}}(?=\s)|\.{{2,}}|(?<=\w)[-–](?=\s))[ \t]*[\"']?|(?:\t|\||[ ]{{2,}})[ \t]*(?={PLAIN}))(?P<word>{WORDS})\b"
-    rf"(?=[ \t]*(?:[,.;|)\n\r\t]|$|[ ]{{2,}}|(?:[A-Za-z/']+ ){{0,4}}[A-Za-z/']+(?::|\?| [-–—]+)[ \t]*(?:yes|no|none|neg|pos|denies|y|n)\b))))",
-    re.IGNORECASE | re.MULTILINE,
+    rf"""(?=[\[(☐☑☒✓✔✗✘+\-–−—?:=.\t|\ ])(?:
+    (?P<choice>(?:{BOX})\s*(?P<first>yes|no|y|n)\b[ \t]*(?:[/,|]?[ \t]*(?:{BOX})\s*(?P<second>yes|no|y|n)\b)?)
+    |(?P<box>{BOX})
+    |(?P<sign>\(\s?(?:[+\-–−](?:\s?ve)?|pos|neg|positive|negative|\?)(?:,[^)\n]{{0,20}})?\s?\)|\[[+\-–−]\])
+    |(?P<bare>(?<![^\s,;:(/])[+\-–−](?=[A-Za-z]))
+    |(?P<query>(?<![A-Za-z\d)?])\?[ ]?(?=[A-Za-z])|(?<=[A-Za-z])\?(?=[\s,;.)]|$)(?![ \t]*{PLAIN}))
+    |(?P<pair>(?<=[\w)])[ ]{{1,9}}(?P<yn>(?-i:[YN]))(?=[ \t]*(?:[|,;\n\r]|$)|[ ]{{2}}))
+    |(?P<reply>(?:(?:[:?=]|[ \t][-–—]{{1,2}}(?=\s)|\.{{2,}}|(?<=\w)[-–](?=\s))[ \t]*["']?
+        |(?<![ \t|])(?:[ \t|]{{2,80}}|[\t|])(?={PLAIN}))
+        (?P<word>{WORDS})\b
+        (?=[ \t]*(?:[,.;|)\n\r\t"']|$|[ ]{{2}}
+            |(?:[A-Za-z/']+[ ]){{0,4}}[A-Za-z/']+(?:[:?]|[ ][-–—]+)[ \t]*(?:no|none|{PLAIN}))))
+    )""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
-BREAK = re.compile(r"[;|.](?=\s)|\t| {3,}")
+KINDS = ("choice", "box", "sign", "bare", "query", "pair", "reply")
+SEPARATOR = re.compile(r"[;|.](?=\s)|\t| {3,}")
+ITEM_END = {"box": re.compile(r"\.(?=\s)|[;|\n]"), "bare": re.compile(r"[,;.|\n)]|\band\b|\bvs\b| [+\-]")}
 KEY = re.compile(r"[A-Za-z][\w ,/()'-]{0,60}:\s*$")
 BULLET_LEFT = re.compile(r"[\s*•·▪o\d.)\-–]*$")
-
-
-def _axis(mark: re.Match[str], form: bool) -> str | None:
-    """The axis that a mark gives; an empty box says no only on a form where other boxes are checked."""
-    text = mark[0]
-    kind = mark.lastgroup if mark.lastgroup not in ("answer", "answer2", "word", "yn") else ""
-    if mark["choice"]:
-        first = bool(CHECKED.search(text[: mark.start("answer") - mark.start()]))
-        second = mark["answer2"] and CHECKED.search(text[mark.end("answer") - mark.start() : -len(mark["answer2"])])
-        chosen = mark["answer"] if first else mark["answer2"] if second else None
-        return MEANING[chosen.lower()] if chosen else None
-    if mark["reply"]:
-        return MEANING[mark["word"].lower()]
-    if mark["query"]:
-        return "uncertain"
-    if mark["pair"]:
-        return "affirmed" if mark["yn"] == "Y" else "negated"
-    if mark["box"]:
-        return "affirmed" if CHECKED.search(text) else "negated" if form else None
-    if kind in ("sign", "bare"):
-        return "affirmed" if "+" in text or "pos" in text.lower() else "negated"
-    return None
-
-
-def _lines(text: str) -> Iterator[tuple[int, int, list[re.Match[str]]]]:
-    """The lines that hold marks, with their marks."""
-    line: list[re.Match[str]] = []
-    end = -1
-    for mark in MARK.finditer(text):
-        if mark.start() > end:
-            if line:
-                yield start, end, line
-            start = text.rfind("\n", 0, mark.start()) + 1
-            end = text.find("\n", mark.start())
-            end = len(text) if end < 0 else end
-            line = []
-        line.append(mark)
-    if line:
-        yield start, end, line
+COLUMNS = re.compile(r"^[^\n]*?\b(?P<yes>YES)[ \t]{1,20}(?P<no>NO)\b[^\n]*$", re.MULTILINE | re.IGNORECASE)
+ROW = re.compile(r"^(?P<item>[^\n]*?\S)[ ]{2,}(?P<x>[xX✓✔])(?=\s|$)", re.MULTILINE)
+RULES = {(kind, axis): Rule(f"form.{kind}", (axis,)) for kind in (*KINDS, "column") for axis in ANSWERS}
 
 
 def find_marks(text: str) -> list[Cue]:
-    """Find the marks of forms in `text` as cues with the items that they speak of as their scope."""
-    cues: list[Cue] = []
-    form = any(mark["box"] and CHECKED.search(mark[0]) or mark["choice"] for mark in MARK.finditer(text)) \
-        if "[" in text or "☐" in text or "( )" in text else False
-    for start, end, marks in _lines(text):
-        signs = [m for m in marks if m["sign"] or m["box"]]
-        prefix = bool(signs) and _leads(text, start, signs[0])
-        bare = [m for m in marks if m["bare"]]
-        for i, mark in enumerate(marks):
-            axis = _axis(mark, form)
-            if mark["pair"] and sum(bool(m["pair"]) for m in marks) < 2:
-                continue
-            if axis is None or (mark["bare"] and not _is_sign(text, start, mark, bare)):
-                continue
-            following = marks[i + 1].start() if i + 1 < len(marks) else end
-            previous = marks[i - 1].end() if i else start
-            kind = "choice" if mark["choice"] else "box" if mark["box"] else "sign" if mark["sign"] else "reply"
-            if mark["query"]:
-                kind = "query"
-            low, high = _scope(text, mark, kind, prefix, previous, following)
-            cues.append(Cue(mark.start(), mark.end(), Rule(f"form.{kind}", (axis,)), low, high))
+    """Find the marks of forms in `text` as cues; their scope is the items that they speak of."""
+    marks = list(MARK.finditer(text))
+    form = any(mark["choice"] or (mark["box"] and CHECKED.search(mark[0])) for mark in marks)
+    cues = _columns(text)
+    answered = {text.count("\n", 0, cue.start) for cue in cues}
+    line, at = 0, 0
+    numbered = []
+    for mark in marks:
+        line += text.count("\n", at, mark.start())
+        at = mark.start()
+        numbered.append((line, mark))
+    for line, group in groupby(numbered, key=lambda pair: pair[0]):
+        if line not in answered:
+            cues += _read_line(text, [mark for _, mark in group], form)
     return cues
 
 
-def _leads(text: str, start: int, mark: re.Match[str]) -> bool:
-    """Whether marks stand before their items on this line: nothing but a bullet or a key precedes the first."""
-    before = text[start : mark.start()]
+def _read_line(text: str, marks: list[re.Match[str]], form: bool) -> list[Cue]:
+    start = text.rfind("\n", 0, marks[0].start()) + 1
+    end = text.find("\n", marks[-1].start())
+    end = len(text) if end < 0 else end
+    boxes = [mark for mark in marks if mark["sign"] or mark["box"]]
+    leads = bool(boxes) and _leads(text[start : boxes[0].start()])
+    pairs, bares = (sum(mark[kind] is not None for mark in marks) for kind in ("pair", "bare"))
+    cues = []
+    for i, mark in enumerate(marks):
+        kind = next(kind for kind in KINDS if mark[kind])
+        axis = _axis(mark, kind, form)
+        if (kind == "pair" and pairs < 2) or (kind == "bare" and not _is_sign(text[start : mark.start()], mark, bares)):
+            continue
+        if axis is None:
+            continue
+        previous = marks[i - 1].end() if i else start
+        following = marks[i + 1].start() if i + 1 < len(marks) else end
+        if kind in ("box", "sign") and leads:
+            scope = _after(text, mark.end(), following, "box")
+        elif kind == "bare" or (kind == "query" and text[mark.end() : mark.end() + 1].isalpha()):
+            scope = _after(text, mark.end(), following, "bare")
+        else:
+            scope = _before(text, previous, mark.start(), kind)
+        cues.append(Cue(mark.start(), mark.end(), RULES[kind, axis], *scope))
+    return cues
+
+
+def _axis(mark: re.Match[str], kind: str, form: bool) -> str | None:
+    """The axis that a mark gives; an empty box says no only on a form where other boxes are checked."""
+    text = mark[0].lower()
+    if kind == "choice":
+        middle = mark.end("first") - mark.start()
+        if CHECKED.search(text[: middle - len(mark["first"])]):
+            return MEANING[mark["first"].lower()]
+        return MEANING[mark["second"].lower()] if mark["second"] and CHECKED.search(text[middle:]) else None
+    if kind == "box":
+        return "affirmed" if CHECKED.search(text) else "negated" if form else None
+    if kind == "reply":
+        return MEANING[mark["word"].lower()]
+    if kind == "query" or "?" in text:
+        return "uncertain"
+    return "affirmed" if "+" in text or "pos" in text or mark["yn"] == "Y" else "negated"
+
+
+def _leads(before: str) -> bool:
+    """Whether marks stand before their items: nothing but a bullet or a key precedes the first of the line."""
     return bool(BULLET_LEFT.fullmatch(before) or KEY.search(before) or before.rstrip().endswith((".", ",", ";")))
 
 
-def _is_sign(text: str, start: int, mark: re.Match[str], bare: list[re.Match[str]]) -> bool:
+def _is_sign(before: str, mark: re.Match[str], count: int) -> bool:
     """Whether "+" or "-" before a word is a sign, and not a bullet or a dash."""
-    if mark[0] == "+":
-        return True
-    before = text[start : mark.start()].rstrip()
-    return bool(before and before[-1] in ",;:(/") or len(bare) > 1
+    return mark[0] == "+" or count > 1 or before.rstrip().endswith((",", ";", ":", "(", "/"))
 
 
-def _scope(
-    text: str, mark: re.Match[str], kind: str, prefix: bool, previous: int, following: int
-) -> tuple[int, int]:
-    if mark["bare"] or (kind == "query" and mark.end() < len(text) and text[mark.end()].isalpha()):
-        cut = re.compile(r"[,;.|\n)]|\band\b|\bvs\b| [+\-]").search(text, mark.end(), following)
-        return mark.end(), cut.start() if cut else following
-    if kind in ("box", "sign") and prefix:
-        cut = re.compile(r"[.](?=\s)|[;|\n]").search(text, mark.end(), following)
-        return mark.end(), cut.start() if cut else following
-    first = previous
-    for cut in BREAK.finditer(text, previous, mark.start()):
-        if cut.end() < mark.start() - 1:
+def _after(text: str, start: int, limit: int, kind: str) -> tuple[int, int]:
+    cut = ITEM_END[kind].search(text, start, limit)
+    return start, cut.start() if cut else limit
+
+
+def _before(text: str, first: int, end: int, kind: str) -> tuple[int, int]:
+    """The item before a mark: back to the mark before it, a separator, or for a single item the last comma."""
+    for cut in SEPARATOR.finditer(text, first, end):
+        if cut.end() < end - 1:
             first = cut.end()
-    key = text[first : mark.start()].rstrip(EDGE)
-    if "," in key and (kind in ("sign", "query") or len(key.split()) > 8):
-        first += key.rfind(",") + 1
-    if kind == "query":
-        first = max(first, mark.start() - 60)
-    return first, mark.start()
+    item = text[first:end].rstrip(EDGE)
+    if "," in item and (kind in ("sign", "query") or len(item.split()) > 8):
+        first += item.rfind(",") + 1
+    return first, end
+
+
+def _columns(text: str) -> list[Cue]:
+    """Read questionnaires whose crosses stand below the words YES and NO."""
+    cues = []
+    headers = list(COLUMNS.finditer(text))
+    for i, header in enumerate(headers):
+        limit = headers[i + 1].start() if i + 1 < len(headers) else min(len(text), header.end() + 6000)
+        columns = {"affirmed": header.start("yes") - header.start(), "negated": header.start("no") - header.start()}
+        for row in ROW.finditer(text, header.end(), limit):
+            column = row.start("x") - row.start()
+            axis = min(columns, key=lambda name: abs(columns[name] + 1 - column))
+            if abs(columns[axis] + 1 - column) <= 4:
+                cues.append(Cue(row.start("x"), row.end("x"), RULES["column", axis], row.start(), row.end("item")))
+    return cues

@@ -20,13 +20,17 @@ WORD = re.compile(r"[^\W\d_]+(?:'t)?|\d+")
 REACH = 1500  # characters; a longer scope is a mistake
 ALL = (*AXES, "affirmed")
 PUNCTUATION = re.compile(
-    r"[;|\t]|(?<=[.,;\w] )(?=[A-Z][\w/]{2,20}:\s)|\n[ \t\r]*(?=\n)|,\s(?=(?:[Ss]?he|they|it|there|pt|(?:the )?patient)\b)"
+    r"[;|\t]|(?<=[.,;\w] )(?=[A-Z][\w/]{2,20}:\s)|\n[ \t\r]{0,80}(?=\n)"
+    r"|,\s(?=(?:[Ss]?he|they|it|there|pt|(?:the )?patient)\b)"
 )
 LIST_OR = re.compile(r"\b(?:or|vs|versus)\b")
 FORWARD_NEXT = re.compile(
-    r",|\b(?:and|or|for|with|without|from|by|after|due|secondary|because|despite|on|at|during|when|to|vs|versus|who|that|is|was|are|were|has|had)\b"
+    r",|\b(?:and|or|for|with|without|from|by|after|due|secondary|because|despite|on|at|during|when|to|vs|versus|who|that"
+    r"|is|was|are|were|has|had)\b"
 )
-FORWARD_PHRASE = re.compile(r",|\b(?:for|with|from|by|after|because|despite|on|at|during|when|to|that|since|as|is|was)\b")
+FORWARD_PHRASE = re.compile(
+    r",|\b(?:for|with|from|by|after|because|despite|on|at|during|when|to|that|since|as|is|was)\b"
+)
 BACKWARD_NEXT = re.compile(r",|\band\b|\bwith\b|\bbut\b|/(?= )|: ")
 EDGE = " \t\r\n,:(-"
 BULLET = re.compile(r"\s*(?:[-*•·▪◦o+]|\d{1,2}[.)]|[a-z][.)])\s")
@@ -119,7 +123,7 @@ def load_index() -> dict[str, tuple[re.Pattern[str], Terms]]:
         )
         for term in entry["terms"]:
             for name, words in groups.items():
-                term = term.replace("{%s}" % name, f"({words})")
+                term = term.replace(f"{{{name}}}", f"({words})")
             words = _words(term)
             term = re.sub(r"(?<!\\)\((?!\?)", "(?:", term).replace(" ?", r"\s*").replace(" ", r"\s+")
             pattern = re.compile(term + r"(?:(?<!\w)|(?!\w))")
@@ -174,7 +178,11 @@ class _Scopes:
         """Where the clause whose verb is at `start` began: the comma or "and" before it."""
         before = self.low[max(0, start - 60) : start].rstrip(EDGE)
         at = max(before.rfind(", "), before.rfind(" and "))
-        if at < 0 or LIST_OR.search(before, at) or re.search(r"\b(?:that|which|who|but|except|though|although)\b|[.\n]", before[at:]):
+        if (
+            at < 0
+            or LIST_OR.search(before, at)
+            or re.search(r"\b(?:that|which|who|but|except|though|although)\b|[.\n]", before[at:])
+        ):
             return None
         return max(0, start - 60) + at
 
@@ -189,7 +197,10 @@ class _Scopes:
         bound = self.sentences.around(max(end - 1, 0))[1]
         line = self.low.find("\n", end)
         line = len(self.low) if line < 0 else line
-        lead = rule.scope == "list" and self.low[max(end - 1, 0) : line].rstrip().endswith(":")
+        rest = self.low[end - 1 : line].rstrip()
+        lead = rule.scope == "list" and (
+            rest.endswith(":") or (len(rest) == 1 and bool(BULLET.match(self.low, line + 1)))
+        )
         if lead:
             bound = _block_end(self.low, line)
         elif self.low[max(end - 1, 0) : bound].rstrip().endswith(":"):  # a header is a sentence of its own
@@ -226,7 +237,6 @@ class _Scopes:
             return start, start
         return first, start
 
-
     def _soft_start(self, first: int, start: int, scope: str) -> int:
         """Where the noun phrase before `start` begins; a series ("nausea, fever and cough") counts as one."""
         trimmed = first + len(self.low[first:start].rstrip(EDGE))
@@ -247,7 +257,7 @@ def _block_end(text: str, line_end: int) -> int:
         next_end = text.find("\n", at)
         next_end = len(text) if next_end < 0 else next_end
         line = text[at:next_end].strip()
-        if not line and end > line_end or line.endswith(":"):
+        if (not line and end > line_end) or line.endswith(":"):
             break
         if line and not BULLET.match(text, at, next_end) and (len(line.split()) > 8 or line.endswith(".")):
             break
