@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+import numpy as np
+from spacy.attrs import IDX, LENGTH, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -122,11 +124,12 @@ class Sentences:
 
     def __call__(self, doc: Doc) -> Doc:
         """Mark the first token of each sentence."""
-        starts = iter([start for start, _ in find_sentences(doc.text)][1:])
-        start = next(starts, None)
-        for i, token in enumerate(doc):
-            reached = start is not None and token.idx + len(token) > start
-            token.is_sent_start = i == 0 or reached
-            while start is not None and token.idx + len(token) > start:
-                start = next(starts, None)
-        return doc
+        if not len(doc):
+            return doc
+        ends = doc.to_array([IDX, LENGTH]).sum(axis=1)
+        starts = [start for start, _ in find_sentences(doc.text)]
+        is_start = np.full(len(doc), -1, dtype="int64")
+        first = np.searchsorted(ends, starts, side="right")  # the first token that ends after the start
+        is_start[first[first < len(doc)]] = 1
+        is_start[0] = 1
+        return doc.from_array([SENT_START], is_start.astype("uint64"))
