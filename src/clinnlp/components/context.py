@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -13,14 +13,18 @@ from spacy.tokens import Doc, Span
 
 from clinnlp.components.extensions import CONDITIONS
 from clinnlp.components.forms import find_marks
-from clinnlp.components.scope import REACH, Cue, Rule, Sentences, find_cues, lower
+from clinnlp.components.scope import REACH, Cue, Rule, Sentences, find_cues, load_index, lower
 from clinnlp.resources import read_yaml
-from clinnlp.schema import AXES
+from clinnlp.schema import AXES, Section
 
 ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|vs|st|no|pt|approx|incl|etc|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
 BOUNDARY = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z\d*\[(•-])|\n")
 BLANK_OR_ITEM = re.compile(r"[ \t\r]*(?:$|\n|[-*•·▪◦+]\s?\S|\d{1,2}[.)]\s|\[|\(|☐|☒|☑|[A-Z][\w /&'-]{0,40}:)")
 PATIENT = re.compile(r"\b(?:patient|pt|personal|personally|himself|herself)\b")
+CURRENT = re.compile(r"\b(?:this is|current|currently|now|today|presents|presenting|active|ongoing)\b")
+ATTACHED = re.compile(r"\b(?:with|w/)\s")
+CHRONIC = re.compile(r"\bchronic(?:ally)?\s+$")
+PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
 ORDER = ("family", "negated", "hypothetical", "uncertain", "historical")
 SECTION_RULES = {
     category: Rule(f"section.{category}", (axis,))
@@ -97,9 +101,22 @@ class _Finder:
         self.starts = [cue.start for cue in cues]
         self.cues = cues
 
-    def assess(self, start: int, end: int, section: str | None) -> Assertion:
+    def assess(self, start: int, end: int, section: Section | None = None) -> Assertion:
+        """Assess the mention `start` to `end`, which stands in `section`."""
+        best = self._nearest(start, end)
+        if "affirmed" in best and "negated" in best and best["affirmed"][0] < best["negated"][0]:
+            del best["negated"]
+        if "negated" in best and "family" in best and best["family"][1].rule.default:
+            del best["family"]
+        self._drop_modifiers(best)
+        reasons = {axis: self._reason(cue) for axis, (_, cue) in best.items() if axis in AXES}
+        if section and section.category in SECTION_RULES and "negated" not in reasons:
+            self._add_default(reasons, start, end, section)
+        return Assertion(start, end, **reasons)
+
+    def _nearest(self, start: int, end: int) -> dict[str, tuple[int, Cue]]:
+        """The nearest cue of each axis that reaches the mention, with its distance."""
         best: dict[str, tuple[int, Cue]] = {}
-        chronic = bool(_terms("chronic").search(self.low, max(0, start - 9), end))
         first = bisect_left(self.starts, start - REACH - 200)
         last = bisect_left(self.starts, end + REACH)
         for cue in self.cues[first:last]:
@@ -107,19 +124,11 @@ class _Finder:
             if gap is None:
                 continue
             for axis in cue.rule.axes:
-                if axis == "historical" and chronic and not cue.rule.firm:
+                if axis in best and gap >= best[axis][0]:
                     continue
-                if axis not in best or gap < best[axis][0]:
+                if axis != "historical" or cue.rule.firm or self._is_past(cue, start, end):
                     best[axis] = gap, cue
-        if "affirmed" in best and "negated" in best and best["affirmed"][0] < best["negated"][0]:
-            del best["negated"]
-        if "negated" in best and "family" in best and best["family"][1].rule.default:
-            del best["family"]
-        self._drop_modifiers(best)
-        reasons = {axis: self._reason(cue) for axis, (_, cue) in best.items() if axis in AXES}
-        if section in SECTION_RULES:
-            self._add_section(reasons, start, end, section, chronic)
-        return Assertion(start, end, **reasons)
+        return best
 
     def _drop_modifiers(self, best: dict[str, tuple[int, Cue]]) -> None:
         """In "no suspected fracture" and "rule out PE: negative" the denial covers the other cue."""
@@ -134,17 +143,37 @@ class _Finder:
             if cue and inside and "," not in self.text[denial.end : cue.start]:
                 del best[axis]
 
-    def _add_section(self, reasons: dict[str, Reason], start: int, end: int, section: str, chronic: bool) -> None:
-        rule = SECTION_RULES[section]
-        axis = rule.axes[0]
-        if axis in reasons or "negated" in reasons:
+    def _is_past(self, cue: Cue, start: int, end: int) -> bool:
+        """Whether a mention told as history is past: chronic diseases and what came with the event are not."""
+        if cue.rule.scope == "list" and cue.end <= start:
+            item = self.low[cue.end : start]
+            if ATTACHED.search(item, item.rfind(",") + 1):
+                return False
+        return not self._is_chronic(start, end)
+
+    def _is_chronic(self, start: int, end: int) -> bool:
+        return bool(
+            _terms("chronic").search(self.low, start, end) or CHRONIC.search(self.low, max(0, start - 12), start)
+        )
+
+    def _add_default(self, reasons: dict[str, Reason], start: int, end: int, section: Section) -> None:
+        """Add what the section alone says of a mention that no cue denies."""
+        rule = SECTION_RULES[section.category]
+        first, last = self.sentences.around(start)
+        if rule.axes[0] in reasons:
             return
-        if axis == "family":
-            if PATIENT.search(self.low, self.sentences.around(start)[0], start):
+        if section.category in ("family_history", "allergies"):
+            body = self.text[section.body_start : start].lstrip()
+            patient = PATIENT.search(self.low, max(first, section.start), start)
+            if PARAGRAPH.search(body) or (patient and rule.axes == ("family",)):
                 return
-        elif chronic or (section == "past_medical_history" and not _terms("events").search(self.low, start, end)):
+        elif CURRENT.search(self.low, first, start):
             return
-        reasons[axis] = Reason("", start, start, rule.id, self.sentences.around(start))
+        if rule.axes == ("historical",) and self._is_chronic(start, end):
+            return
+        if section.category == "past_medical_history" and not _terms("events").search(self.low, start, end):
+            return
+        reasons[rule.axes[0]] = Reason("", start, start, rule.id, (first, last))
 
     def _reason(self, cue: Cue) -> Reason:
         return Reason(self.text[cue.start : cue.end], cue.start, cue.end, cue.rule.id, (cue.low, cue.high))
@@ -182,7 +211,14 @@ def find_assertions(doc: Doc, spans: Iterable[Span]) -> list[Assertion]:
     else:
         bounds = split_sentences(text)
     finder = _Finder(text, bounds)
-    return [finder.assess(span.start_char, span.end_char, span._.section) for span in spans]
+    sections = doc._.sections
+    starts = [section.start for section in sections]
+    found = []
+    for span in spans:
+        i = bisect_right(starts, span.start_char) - 1
+        section = sections[i] if i >= 0 and span.start_char < sections[i].body_end else None
+        found.append(finder.assess(span.start_char, span.end_char, section))
+    return found
 
 
 @Language.factory("clinnlp_context")
@@ -191,6 +227,7 @@ class Context:
 
     def __init__(self, nlp: Language, name: str = "clinnlp_context") -> None:
         self.name = name
+        load_index()  # now, so that the first note is not the slow one
 
     def __call__(self, doc: Doc) -> Doc:
         """Set `is_negated` and the other axes, `cue` and `rule` of each mention."""

@@ -31,12 +31,13 @@ FORWARD_NEXT = re.compile(
 FORWARD_PHRASE = re.compile(
     r",|\b(?:for|with|from|by|after|because|despite|on|at|during|when|to|that|since|as|is|was)\b"
 )
-BACKWARD_NEXT = re.compile(r",|\band\b|\bwith\b|\bbut\b|/(?= )|: ")
+BACKWARD_NEXT = re.compile(r",|\b(?:and|with|but|which|who)\b|/(?= )|: ")
+BACKWARD_ADJACENT = re.compile(r"[,:]|\b(?:and|or|with|for|to|in|of|on|his|her|the|a|is|was|as|by|from)\b")
 EDGE = " \t\r\n,:(-"
 BULLET = re.compile(r"\s*(?:[-*•·▪◦o+]|\d{1,2}[.)]|[a-z][.)])\s")
 CUTS = {  # axis -> the axes whose forward cues end its forward scope
-    "negated": ("affirmed",), "historical": ("negated", "hypothetical", "affirmed"), "uncertain": ("negated", "affirmed"),
-    "affirmed": ("negated",), "hypothetical": (), "family": (),
+    "negated": ("affirmed",), "affirmed": ("negated",), "uncertain": ("negated", "affirmed"),
+    "historical": ("negated", "hypothetical", "affirmed"), "hypothetical": (), "family": (),
 }  # fmt: skip
 SOFT_CUTS = {"negated": ("historical", "uncertain"), "historical": ("uncertain", "historical")}  # only after a comma
 
@@ -240,7 +241,8 @@ class _Scopes:
     def _soft_start(self, first: int, start: int, scope: str) -> int:
         """Where the noun phrase before `start` begins; a series ("nausea, fever and cough") counts as one."""
         trimmed = first + len(self.low[first:start].rstrip(EDGE))
-        cuts = list(BACKWARD_NEXT.finditer(self.low, first, trimmed))
+        pattern = BACKWARD_ADJACENT if scope == "adjacent" else BACKWARD_NEXT
+        cuts = list(pattern.finditer(self.low, first, trimmed))
         joined = scope == "series"
         for i, cut in enumerate(reversed(cuts)):
             begin = cuts[-i - 2].end() if i + 1 < len(cuts) else first
