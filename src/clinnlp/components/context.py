@@ -119,7 +119,7 @@ class _Finder:
         best: dict[str, tuple[int, Cue]] = {}
         first = bisect_left(self.starts, start - REACH - 200)
         last = bisect_left(self.starts, end + REACH)
-        for cue in self.cues[first:last]:
+        for cue in reversed(self.cues[first:last]):
             gap = _gap(cue, start, end)
             if gap is None:
                 continue
