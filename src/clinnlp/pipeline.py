@@ -101,7 +101,9 @@ def annotate(
         if isinstance(note["text"], str):
             try:
                 found = _annotate_note(note, nlp, summary_sentences)
-            except Exception as error:  # one note must not end the run; the message may quote the note, the type can not
+            except (
+                Exception
+            ) as error:  # one note must not end the run; the message may quote the note, the type can not
                 errors.append({"note_id": note["note_id"], "stage": "annotate", "error": type(error).__name__})
             else:
                 for name in PER_NOTE:
