@@ -1,0 +1,119 @@
+"""The model component, on a tiny BERT whose weights are set by hand: each word has a known tag."""
+
+import pytest
+
+import clinnlp
+from clinnlp.errors import ModelError
+from clinnlp.tokenizer import blank
+
+TAGS = ["O", "B-Sign_symptom", "I-Sign_symptom", "B-Chemical"]
+WORDS = {"fever": 1, "chest": 1, "pain": 2, "aspirin": 3, "no": 0, "and": 0, "the": 0, ".": 0, ",": 0, "##e": 0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A two-layer BERT whose layers pass the word embedding on, and whose classifier reads the tag off it."""
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordPiece
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+    from tokenizers.processors import TemplateProcessing
+    from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
+
+    torch.manual_seed(0)
+    vocabulary = {w: i for i, w in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
+    )
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=40, id2label=dict(enumerate(TAGS)), label2id={t: i for i, t in enumerate(TAGS)},
+    )  # fmt: skip
+    model = BertForTokenClassification(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "LayerNorm.weight" in name:
+                weight.fill_(1.0)
+            else:
+                weight.zero_()
+        for word, i in vocabulary.items():
+            model.bert.embeddings.word_embeddings.weight[i, WORDS.get(word, 0)] = 8.0
+        model.classifier.weight[:, : len(TAGS)] = torch.eye(len(TAGS)) * 8
+    path = tmp_path_factory.mktemp("model")
+    model.save_pretrained(path)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=40, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+        sep_token="[SEP]", model_input_names=["input_ids", "attention_mask"],
+    ).save_pretrained(path)  # fmt: skip
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def nlp(folder):
+    nlp = blank()
+    nlp.add_pipe("clinnlp_ner", config={"model": folder, "stride": 8})
+    return nlp
+
+
+def found(doc):
+    return [(e.text, e.label_) for e in doc.ents]
+
+
+def test_words_of_a_tag_are_joined_and_a_new_b_starts_anew(nlp):
+    doc = nlp("Fever, chest pain and aspirin. Chest pain fever")
+    assert found(doc) == [
+        ("Fever", "SYMPTOM"), ("chest pain", "SYMPTOM"), ("aspirin", "MEDICATION"), ("Chest pain", "SYMPTOM"),
+        ("fever", "SYMPTOM"),
+    ]  # fmt: skip
+    assert all(e._.source == "model" and 0.9 < e._.score <= 1 for e in doc.ents)
+
+
+def test_a_word_is_never_split(nlp):
+    assert found(nlp("no aspirine.")) == [("aspirine", "MEDICATION")]
+
+
+def test_every_word_of_a_long_note_is_read(nlp):
+    text = "no fever and the chest pain , aspirin . " * 700
+    doc = nlp(text)
+    assert len(doc.ents) == 2100
+    assert all(text[e.start_char : e.end_char] == e.text for e in doc.ents)
+    assert {e.text for e in doc.ents} == {"fever", "chest pain", "aspirin"}
+
+
+def test_entities_already_there_are_kept(nlp):
+    doc = nlp.make_doc("chest pain and fever")
+    doc.ents = [doc.char_span(6, 10, label="MINE")]
+    assert found(nlp.get_pipe("clinnlp_ner")(doc)) == [("pain", "MINE"), ("fever", "SYMPTOM")]
+
+
+def test_text_without_words_gives_nothing(nlp):
+    assert [found(nlp(text)) for text in ("", " \n\t")] == [[], []]
+
+
+def test_load_takes_a_model_and_keeps_the_dictionary_beside_it(folder):
+    doc = clinnlp.load(ner=folder)("No fever. Pneumonia.")
+    assert [(e.text, e._.source, e._.assertion) for e in doc.ents] == [
+        ("fever", "model", "absent"), ("Pneumonia", "lexicon", "present"),
+    ]  # fmt: skip
+
+
+def test_missing_model_says_what_to_give(tmp_path):
+    with pytest.raises(ModelError, match="token-classification model"):
+        clinnlp.load(ner=str(tmp_path / "none"))
+
+
+def test_unknown_labels_are_named(folder, monkeypatch):
+    from clinnlp.models import token_classifier
+
+    monkeypatch.setattr(token_classifier, "read_yaml", lambda name: {})
+    with pytest.raises(ModelError, match="Chemical, Sign_symptom"):
+        token_classifier.TokenClassifier(folder)
+
+
+def test_without_a_model_nothing_is_added():
+    nlp = blank()
+    nlp.add_pipe("clinnlp_ner")
+    assert found(nlp("fever")) == []
