@@ -1,10 +1,10 @@
 """Extract entities, summarise and flag conditions in de-identified clinical notes.
 
-    >>> import clinnlp
-    >>> nlp = clinnlp.load()
-    >>> doc = nlp("Denies chest pain. Takes lisinopril 10 mg daily.")
-    >>> [(e.text, e.label_, e._.assertion) for e in doc.ents]
-    [('chest pain', 'SYMPTOM', 'absent'), ('lisinopril', 'MEDICATION', 'present')]
+>>> import clinnlp
+>>> nlp = clinnlp.load()
+>>> doc = nlp("Denies chest pain. Takes lisinopril 10 mg daily.")
+>>> [(e.text, e.label_, e._.assertion) for e in doc.ents]
+[('chest pain', 'SYMPTOM', 'absent'), ('lisinopril', 'MEDICATION', 'present')]
 """
 
 from __future__ import annotations

@@ -286,13 +286,15 @@ def _with_own(found: dict[str, Condition], path: Path) -> Iterable[Condition]:
 
 def _extend(found: Mapping[str, Condition], entry: dict[str, Any], where: str) -> Condition:
     """Add the lists of an entry to a definition, and let its other values replace the old ones."""
-    name = entry.get("id")
+    name = str(entry.get("id"))
     if name not in found:
         raise ResourceError(f"{where}: cannot extend the unknown condition {name!r}. Known: {', '.join(found)}.")
     old = found[name]
     basis = {f.name: getattr(old, f.name) for f in fields(Condition) if f.default is MISSING}
     new = _read_condition({**basis, **entry}, where)
-    lists = {f.name: (*getattr(old, f.name), *getattr(new, f.name)) for f in fields(Condition) if f.default == ()}
+    lists: dict[str, Any] = {
+        f.name: (*getattr(old, f.name), *getattr(new, f.name)) for f in fields(Condition) if f.default == ()
+    }
     return replace(new, **lists)
 
 
@@ -375,7 +377,7 @@ def explain(condition: str, conditions: Conditions | None = None) -> str:
     kind = "a chronic condition" if d.chronic else "an event or passing state"
     lines = [f"{d.name} ({d.id}): {kind}, group {d.group}."]
     for label, terms in (
-        ("Stated by", d.names), ("Abbreviations, as written", d.abbreviations), ("Procedures that state it", d.states_it),
+        ("Stated by", d.names), ("Abbreviations", d.abbreviations), ("Procedures that state it", d.states_it),
         ("Wider terms (denied: absent; stated: uncertain)", d.wider), ("Not meant by", d.look_alikes),
         ("Phrases", [f"{p.id} ({p.status or 'read in context'}), as in {p.example!r}" for p in d.phrases]),
         ("Counts as this too", [c.name for c in known.values() if d.id in c.parents]),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clinnlp.conditions import Condition, Conditions, ValueRule
 
 STATED = "stated"
+PhraseHit = tuple[int, int, str, str, str]  # start, end, condition, rule, status
 Finding = tuple[Evidence, str, str]  # what was found, the status it gives, and its basis
 
 
@@ -50,7 +51,8 @@ def find_flags(doc: Doc, conditions: Conditions) -> tuple[list[Flag], list[Evide
     evidence
         Each mention, for, against or as context.
     """
-    stated = [*_phrases(doc, conditions), *_terms(doc, conditions), *_allergies(doc, conditions)]
+    phrases = conditions.match_phrases(doc.text)
+    stated = [*_phrases(doc, phrases), *_terms(doc, conditions, phrases), *_allergies(doc, conditions)]
     findings = [*stated, *_parents(stated, conditions)]
     known = {e.condition for e, status, _ in findings if status in FLAG_STATUSES}
     findings += [f for f in _implied(doc, conditions) if f[0].condition not in known]
@@ -82,19 +84,19 @@ def _evidence(span: Span, condition: str, status: str, rule: str, assertion: str
     )
 
 
-def _phrases(doc: Doc, conditions: Conditions) -> Iterator[Finding]:
+def _phrases(doc: Doc, phrases: list[PhraseHit]) -> Iterator[Finding]:
     """Give the phrases that carry their own status; in a family history they are about the family."""
-    for start, end, condition, rule, status in conditions.match_phrases(doc.text):
+    for start, end, condition, rule, status in phrases:
         span = doc.char_span(start, end, alignment_mode="expand")
         if span is not None:
             found = "family" if span._.section == "family_history" else status
             yield _evidence(span, condition, found, rule), found, STATED
 
 
-def _terms(doc: Doc, conditions: Conditions) -> Iterator[Finding]:
+def _terms(doc: Doc, conditions: Conditions, phrases: list[PhraseHit]) -> Iterator[Finding]:
     """Give the condition terms with the status that their assertion means, but for those inside a phrase."""
     inside: dict[str, list[tuple[int, int]]] = {}
-    for start, end, condition, *_ in conditions.match_phrases(doc.text):
+    for start, end, condition, *_ in phrases:
         inside.setdefault(condition, []).append((start, end))
     for span in doc.spans.get(CONDITIONS, ()):
         if any(a < span.end_char and span.start_char < b for a, b in inside.get(span.label_, ())):

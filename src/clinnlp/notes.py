@@ -152,9 +152,9 @@ def _dates(values: pd.Series) -> pd.Series:
     import pandas as pd
 
     def parse(value: Any) -> pd.Timestamp:
-        for options in ({"format": "ISO8601"}, {}):
+        for form in ("ISO8601", None):
             try:
-                stamp = pd.to_datetime(value, **options)
+                stamp = pd.to_datetime(value, format=form)
             except (ValueError, TypeError, OverflowError):
                 continue
             return stamp.tz_localize(None) if getattr(stamp, "tzinfo", None) else stamp

@@ -97,7 +97,8 @@ def annotate(
     notes, errors = _checked(notes)
     nlp = nlp or load()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_NOTE}
-    for done, note in enumerate(notes.to_dict("records"), 1):
+    records: list[dict[str, Any]] = notes.to_dict("records")  # type: ignore[assignment]  # the stubs allow any key
+    for done, note in enumerate(records, 1):
         if isinstance(note["text"], str):
             try:
                 found = _annotate_note(note, nlp, summary_sentences)
@@ -121,8 +122,6 @@ def annotate(
 
 def _checked(notes: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Give the notes with all columns of their table, and what was wrong when they were read."""
-    import pandas as pd
-
     if missing := {"note_id", "text"} - set(notes.columns):
         raise InputError(
             f"The notes lack the column {' and '.join(sorted(missing))}; found: {', '.join(map(str, notes.columns))}. "
@@ -133,7 +132,7 @@ def _checked(notes: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     errors = list(notes.attrs.get("errors", ()))
     columns = TABLES["notes"]
     own = [c for c in notes.columns if c not in columns]
-    full = notes.assign(**{c: pd.NA for c in columns if c not in notes})[[*columns, *own]]
+    full = notes.reindex(columns=[*columns, *own])
     full = full.astype({c: t for c, t in columns.items() if full[c].dtype != t}).reset_index(drop=True)
     known = {e["note_id"] for e in errors}
     errors += [

@@ -37,7 +37,8 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
         `rank` counts from 1 within a kind; `doc.text[start:end] == text`.
     """
     sentences = _sentences(doc)
-    scored = sorted(((_score(doc, sentences, i), -i) for i in range(len(sentences))), reverse=True)
+    length = max(1, len(doc.text))
+    scored = sorted(((_score(sentences, i, length), -i) for i in range(len(sentences))), reverse=True)
     best = _distinct((sentences[-i] for _, i in scored), n_sentences)
     scores = {sentences[-i].start: score for score, i in scored}
     lines = [_line("sentence", rank, s, scores[s.start]) for rank, s in enumerate(best, 1)]
@@ -85,12 +86,12 @@ def _trimmed(span: Span) -> Span:
     return span.doc[start:end]
 
 
-def _score(doc: Doc, sentences: list[Span], i: int) -> float:
-    """Say how much sentence `i` tells of the note."""
+def _score(sentences: list[Span], i: int, length: int) -> float:
+    """Say how much sentence `i` tells of a note of `length` characters."""
     weights, sentence = _settings(), sentences[i]
     section = sentence._.section
     score = float(weights["sections"].get(section, weights["no_section"]))
-    score += weights["place"] * (1 - sentence.start_char / max(1, len(doc.text)))
+    score += weights["place"] * (1 - sentence.start_char / length)
     if i == 0 or sentences[i - 1]._.section != section:
         score += weights["first"]
     findings = [e for e in sentence.ents if e.label_ in FINDINGS]
@@ -108,10 +109,10 @@ def _problems(doc: Doc) -> list[Span]:
 
 def _medications(doc: Doc) -> list[Span]:
     """Give the drugs taken or planned, with what follows of dose and frequency on the line."""
-    spans = []
+    text, spans = doc.text, []
     for drug in doc._.medications:
         if drug.status in ("active", "planned"):
-            line = doc.text[drug.end : doc.text.find("\n", drug.end) if "\n" in doc.text[drug.end :] else None]
+            line = text[drug.end : drug.end + 200].partition("\n")[0]
             ends = [line.find(p) + len(p) for p in (drug.dose, drug.route, drug.frequency) if p and p in line[:80]]
             spans.append(doc.char_span(drug.start, drug.end + max(ends, default=0), alignment_mode="expand"))
     return [s for s in spans if s is not None]
@@ -119,10 +120,10 @@ def _medications(doc: Doc) -> list[Span]:
 
 def _results(doc: Doc) -> list[Span]:
     """Give the values outside their range, from the name of the test where it is near."""
-    spans = []
+    text, spans = doc.text, []
     for value in doc._.measurements:
         if value.interpretation in ("low", "high"):
-            name = doc.text.rfind(value.test, max(0, value.start - 60), value.start)
+            name = text.rfind(value.test, max(0, value.start - 60), value.start)
             spans.append(doc.char_span(name if name >= 0 else value.start, value.end, alignment_mode="expand"))
     return [s for s in spans if s is not None]
 

@@ -127,10 +127,9 @@ def _drugs(ignored: set[str]) -> Iterator[tuple[str, Term]]:
             continue
         if not given and any(t.startswith(("D12.776", "D23", "B")) for t in entry.get("mesh_tree", ())):
             continue  # proteins, biological factors and organisms that only chemistry calls drugs
-        system, code = ("DrugBank", entry["drugbank_id"]) if "drugbank_id" in entry else ("MedlinePlus", None)
-        if code is None:
-            system, code = ("MedlinePlus", entry["medline_plus_id"]) if "medline_plus_id" in entry else (None, None)
-        yield text, Term("MEDICATION", entry["name"], system, code)
+        systems = (("DrugBank", "drugbank_id"), ("MedlinePlus", "medline_plus_id"))
+        codes = [(system, str(entry[key])) for system, key in systems if key in entry]
+        yield text, Term("MEDICATION", entry["name"], *(codes[0] if codes else (None, None)))
 
 
 @lru_cache(maxsize=1)

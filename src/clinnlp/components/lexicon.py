@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from spacy.language import Language
@@ -37,7 +38,7 @@ def find_terms(text: str, vocabulary: Vocabulary) -> list[Match]:
     finding only with one of these ("failure") is left out where none stands there.
     """
     words = [(m.start(), m.end(), m.group()) for m in WORD.finditer(text)]
-    joined = [GAP.fullmatch(text, a[1], b[0]) is not None for a, b in zip(words, words[1:], strict=False)] + [False]
+    joined = [GAP.fullmatch(text, a[1], b[0]) is not None for a, b in pairwise(words)] + [False]
     found: list[Match] = []
     first = 0  # the words before this one belong to an earlier match
     i = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from spacy.attrs import IDX, LENGTH, SENT_START
@@ -132,4 +133,5 @@ class Sentences:
         first = np.searchsorted(ends, starts, side="right")  # the first token that ends after the start
         is_start[first[first < len(doc)]] = 1
         is_start[0] = 1
-        return doc.from_array([SENT_START], is_start.astype("uint64"))
+        values: Any = is_start.astype("uint64")  # spaCy takes one column flat, which its stubs do not know
+        return doc.from_array([SENT_START], values)
