@@ -1,0 +1,50 @@
+# make run   analyse the sample notes       make test       everything that is checked on a change
+# make lab   open the notebooks             make notebooks  rebuild them from their sources
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: run test lint unit notebook-tests notebooks lab clean
+
+run: .venv/installed
+	$(BIN)/clinnlp analyse sample_data/notes.csv --out output
+	@echo
+	@echo "The report is output/report.html: open it in a browser. The tables are beside it."
+	@echo "For the notebooks: make lab"
+
+test: lint unit notebook-tests
+
+lint: .venv/installed-test
+	$(BIN)/ruff check src tests notebooks
+	$(BIN)/ruff format --check src tests notebooks
+	$(BIN)/mypy
+
+unit: .venv/installed-test
+	$(BIN)/pytest -n 2 --dist loadfile tests
+	$(BIN)/pytest --doctest-modules -q src
+
+notebook-tests: .venv/installed-test
+	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadscope notebooks
+
+notebooks: .venv/installed-test
+	$(BIN)/python notebooks/build.py
+
+lab: .venv/installed-notebooks
+	$(BIN)/clinnlp lab
+
+clean:
+	rm -rf .venv output build dist
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+.venv/installed-notebooks: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install -q -e ".[notebooks]"
+	@touch $@
+
+.venv/installed-test: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install -q -e ".[test]"
+	@touch $@ .venv/installed .venv/installed-notebooks

