@@ -56,7 +56,7 @@ def analyse(
         with console.status("Writing tables and report"):
             result.save(out, parquet=parquet)
     except (ClinnlpError, OSError) as error:
-        console.print(f"clinnlp: {error}", style="red", markup=False, highlight=False)
+        console.print(f"clinnlp: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(COULD_NOT_RUN) from None
     console.print(
         f"{len(result.notes)} notes, {len(result.entities)} entities, {len(result.flags)} flags, "

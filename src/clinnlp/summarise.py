@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
@@ -38,7 +39,14 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     """
     sentences = _sentences(doc)
     length = max(1, len(doc.text))
-    scored = sorted(((_score(sentences, i, length), -i) for i in range(len(sentences))), reverse=True)
+    findings = [e for e in doc.ents if e.label_ in FINDINGS]
+    starts = [e.start for e in findings]
+
+    def score(i: int) -> float:
+        inside = findings[bisect_left(starts, sentences[i].start) : bisect_left(starts, sentences[i].end)]
+        return _score(sentences, i, inside, length)
+
+    scored = sorted(((score(i), -i) for i in range(len(sentences))), reverse=True)
     best = _distinct((sentences[-i] for _, i in scored), n_sentences)
     scores = {sentences[-i].start: score for score, i in scored}
     lines = [_line("sentence", rank, s, scores[s.start]) for rank, s in enumerate(best, 1)]
@@ -86,15 +94,14 @@ def _trimmed(span: Span) -> Span:
     return span.doc[start:end]
 
 
-def _score(sentences: list[Span], i: int, length: int) -> float:
-    """Say how much sentence `i` tells of a note of `length` characters."""
+def _score(sentences: list[Span], i: int, findings: list[Span], length: int) -> float:
+    """Say how much sentence `i`, with these findings, tells of a note of `length` characters."""
     weights, sentence = _settings(), sentences[i]
     section = sentence._.section
     score = float(weights["sections"].get(section, weights["no_section"]))
     score += weights["place"] * (1 - sentence.start_char / length)
     if i == 0 or sentences[i - 1]._.section != section:
         score += weights["first"]
-    findings = [e for e in sentence.ents if e.label_ in FINDINGS]
     denied = sum(e._.assertion == "absent" for e in findings)
     score += weights["finding"] * min(4, len(findings) - denied) + weights["denied"] * denied
     return round(score - (len(sentence) > weights["long"]), 4)
