@@ -120,9 +120,9 @@ def _allergies(doc: Doc, conditions: Conditions) -> Iterator[Finding]:
 
 
 def _parents(findings: Iterable[Finding], conditions: Conditions) -> Iterator[Finding]:
-    """Give what states a condition as evidence for the wider condition, too."""
+    """Give what states a condition now as evidence for the wider condition, too."""
     for found, status, basis in findings:
-        for parent in conditions[found.condition].parents if status in ("present", "historical") else ():
+        for parent in conditions[found.condition].parents if status == "present" else ():
             yield (
                 Evidence(
                     parent, found.polarity, found.start, found.end, found.text, found.assertion, found.section,

@@ -1,0 +1,146 @@
+"""Sentences, sections, dictionary terms and flags, on texts written for these tests."""
+
+import pytest
+
+import clinnlp
+from clinnlp import conditions
+from clinnlp.components.lexicon import find_terms
+from clinnlp.components.sections import find_sections
+from clinnlp.components.sentences import find_sentences
+from clinnlp.errors import InputError, ResourceError
+from clinnlp.vocabulary import load_vocabulary
+
+SENTENCES = {
+    "header": ("HPI: Cough. No fever.", ["HPI:", "Cough.", "No fever."]),
+    "title": ("Seen by Dr. Doe today. Well.", ["Seen by Dr. Doe today.", "Well."]),
+    "frequency": ("Takes it q.i.d. and 2.5 mg at night.", ["Takes it q.i.d. and 2.5 mg at night."]),
+    "numbered list": ("1. Hypertension.\n2. Gout.", ["1. Hypertension.", "2. Gout."]),
+    "bullets": ("- cough\n- SOB", ["- cough", "- SOB"]),
+    "hard wrap": (
+        "She has been well since the last visit and reports that there is no\nchest pain at all.",
+        ["She has been well since the last visit and reports that there is no\nchest pain at all."],
+    ),
+    "no space": ("Has HTN.Denies cough.", ["Has HTN.", "Denies cough."]),
+    "organ key": ("HEENT: Clear. Moist.", ["HEENT: Clear.", "Moist."]),
+}
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_sentences(case):
+    text, expected = SENTENCES[case]
+    assert [text[a:b] for a, b in find_sentences(text)] == expected
+
+
+SECTIONS = {
+    "capitals": ("PAST MEDICAL HISTORY: HTN", [("PAST MEDICAL HISTORY", "past_medical_history")]),
+    "title case": ("Hospital Course:\nStable.", [("Hospital Course", "hospital_course")]),
+    "own line": ("Family History\nNone.", [("Family History", "family_history")]),
+    "numbered": ("2. Assessment and Plan\nGout", [("Assessment and Plan", "assessment_plan")]),
+    "underlined": ("Allergies\n=====\nNKDA", [("Allergies", "allergies")]),
+    "run-in": ("Stable. SOCIAL HISTORY: Retired.", [("SOCIAL HISTORY", "social_history")]),
+    "letters": (
+        "S: tired\nO: pale\nA/P: iron",
+        [("S", "present_illness"), ("O", "physical_exam"), ("A/P", "assessment_plan")],
+    ),
+    "unknown": ("QUALITY METRICS:\nDone", [("QUALITY METRICS", "other")]),
+    "organs": ("PHYSICAL EXAM:\nHEENT: clear\nLUNGS: clear", [("PHYSICAL EXAM", "physical_exam")]),
+    "prose": ("He said his allergies: none. The plan is simple.", []),
+    "vitals and labs": ("BP: 120/80\nWBC: 12.3", []),
+}
+
+
+@pytest.mark.parametrize("case", SECTIONS)
+def test_sections(case):
+    text, expected = SECTIONS[case]
+    assert [(s.header, s.category) for s in find_sections(text)] == expected
+
+
+def test_a_body_runs_to_the_next_header():
+    text = "CC: cough\n\nPMH:\nHTN"
+    assert [text[s.body_start : s.body_end].strip() for s in find_sections(text)] == ["cough", "HTN"]
+
+
+TERMS = {
+    "modifiers": ("left knee pain", [("left knee pain", "SYMPTOM")]),
+    "head alone": ("failure of the plan", []),
+    "head with a kind": ("acute renal failure", [("acute renal failure", "DISEASE")]),
+    "abbreviation as written": ("SOB and sob", [("SOB", "SYMPTOM")]),
+    "plural": ("headaches", [("headaches", "SYMPTOM")]),
+    "drugs": ("Lasix and metformin", [("Lasix", "MEDICATION"), ("metformin", "MEDICATION")]),
+    "no drugs": ("he drank water", []),
+    "across a line": ("chest\npain", [("chest\npain", "SYMPTOM")]),
+    "test and procedure": ("CXR after CABG", [("CXR", "TEST"), ("CABG", "PROCEDURE")]),
+}
+
+
+@pytest.mark.parametrize("case", TERMS)
+def test_terms(case):
+    text, expected = TERMS[case]
+    assert [(text[m.start : m.end], m.term.label) for m in find_terms(text, load_vocabulary())] == expected
+
+
+FLAGS = {
+    "chronic in the past history": ("PMH: h/o hypertension", {"hypertension": "present"}),
+    "past event": ("History of MI in 2015.", {"myocardial_infarction": "historical"}),
+    "denied list": ("Denies asthma, gout or migraine.", {"asthma": "absent", "gout": "absent", "migraine": "absent"}),
+    "family": ("FAMILY HISTORY: Father with gout.", {"gout": "family"}),
+    "uncertain": ("Possible pneumonia.", {"pneumonia": "uncertain"}),
+    "unlikely": ("Pneumonia unlikely.", {"pneumonia": "absent"}),
+    "implied by a drug": ("Meds: metformin 500 mg BID", {"diabetes": "implied"}),
+    "implied by a value": ("HbA1c 8.2%", {"diabetes": "implied"}),
+    "stated beats implied": ("T2DM on metformin 500 mg BID", {"diabetes": "present"}),
+    "former smoker": ("Former smoker.", {"tobacco_use": "historical"}),
+    "never smoked": ("Tobacco: never.", {"tobacco_use": "absent"}),
+    "no allergies": ("ALLERGIES: NKDA", {"drug_allergy": "absent"}),
+    "allergy": ("ALLERGIES: penicillin (rash)", {"drug_allergy": "present"}),
+    "procedure states it": ("s/p CABG", {"coronary_artery_disease": "present"}),
+    "look-alike": ("Severe pulmonary hypertension.", {}),
+    "hypothetical": ("Return if you think you have pneumonia.", {}),
+    "room air": ("SpO2 97% on RA.", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return clinnlp.load()
+
+
+@pytest.mark.parametrize("case", FLAGS)
+def test_flags(case, nlp):
+    import pandas as pd
+
+    text, expected = FLAGS[case]
+    result = clinnlp.annotate(pd.DataFrame({"note_id": ["n"], "text": [text]}), nlp)
+    assert dict(zip(result.flags["condition"], result.flags["status"], strict=True)) == expected
+
+
+DEFINITIONS = conditions.load()
+
+
+def test_all_conditions_are_defined():
+    assert len(DEFINITIONS) == 44
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_examples_state_their_condition_and_counter_examples_do_not(name):
+    def states(text):
+        return {h[2] for h in [*DEFINITIONS.match(text), *DEFINITIONS.match_phrases(text)]}
+
+    definition = DEFINITIONS[name]
+    assert name in states(definition.example)
+    assert name not in states(definition.counter)
+    for phrase in definition.phrases:
+        if phrase.status in ("present", "historical", "absent", "uncertain"):
+            rule = f"{name}.{phrase.id}"
+            assert rule in {h[3] for h in DEFINITIONS.match_phrases(phrase.example)}, rule
+            assert rule not in {h[3] for h in DEFINITIONS.match_phrases(phrase.counter)}, rule
+
+
+def test_own_definitions_and_bad_ones(tmp_path):
+    bad = tmp_path / "bad.yml"
+    bad.write_text("- {id: gout, colour: red}\n", encoding="utf-8")
+    with pytest.raises(ResourceError, match="colour"):
+        conditions.load(bad)
+    assert "gout" in conditions.explain("gout")
+    with pytest.raises((InputError, ResourceError)):
+        conditions.explain("nothing")
