@@ -74,6 +74,8 @@ def read_notes(
     if not len(frame):
         raise InputError("There are no notes: the source has no rows. Give one with a row a note.")
     frame.columns = [str(c) for c in frame.columns]
+    if not frame.columns.is_unique:
+        raise InputError(f"Two columns have the same name. Found: {', '.join(frame.columns)}")
     named = {
         "note_id": id_column, "patient_id": patient_column, "date": date_column, "note_type": type_column,
         "text": text_column,
@@ -188,6 +190,8 @@ def _read(path: Path) -> pd.DataFrame:
             return _read_lines(text, path.name)
         separator = "\t" if kind[0] == ".tsv" else ","
         frame = pd.read_csv(io.StringIO(text, newline=""), sep=separator, dtype="str", keep_default_na=False)
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise InputError(f"The rows of {path.name} have more fields than its header. Name each column.")
         return frame.replace("", pd.NA)
     except (pd.errors.ParserError, gzip.BadGzipFile, EOFError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path.name} is damaged or not what its name says ({type(error).__name__}).") from None
@@ -202,7 +206,9 @@ def _read_folder(folder: Path) -> pd.DataFrame:
     files = sorted(folder.glob("*.txt"))
     if not files:
         raise InputError(f"The folder {folder.name} has no .txt files. Put one file a note there.")
-    return pd.DataFrame({"note_id": [f.stem for f in files], "text": [_decode(f.read_bytes(), f.name) for f in files]})
+    contents = [(f, f.read_bytes()) for f in files]
+    texts = [_decode(data, f.name) if data.strip() else pd.NA for f, data in contents]
+    return pd.DataFrame({"note_id": [f.stem for f in files], "text": texts})
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -213,10 +219,12 @@ def _decode(data: bytes, name: str) -> str:
         return data.decode("utf-16")
     if b"\0" in data:
         raise InputError(f"{name} is a binary file. Give text: CSV, TSV or JSONL in UTF-8 or cp1252.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InputError(f"{name} is neither UTF-8 nor cp1252. Save it as UTF-8.")
 
 
 def _read_lines(text: str, name: str) -> pd.DataFrame:

@@ -52,6 +52,14 @@ def test_folder(tmp_path):
     assert notes[["note_id", "text"]].values.tolist() == [["a", "café"], ["b", "two\r\nlines"]]
 
 
+def test_an_empty_file_in_a_folder_is_kept_and_listed(tmp_path):
+    (tmp_path / "a.txt").write_text("", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("x", encoding="utf-8")
+    notes = read_notes(tmp_path)
+    assert notes["note_id"].tolist() == ["a", "b"]
+    assert [e["note_id"] for e in notes.attrs["errors"]] == ["a"]
+
+
 def test_mtsamples_names_and_numbered_notes():
     notes = read_notes(pd.DataFrame({"medical_specialty": ["Surgery"] * 2, "transcription": ["x", "y"]}))
     assert notes["note_id"].tolist() == ["note-1", "note-2"]
@@ -95,6 +103,8 @@ def test_bad_frames(frame, options, message):
         ("n.csv", b"", "n.csv is empty"),
         ("n.csv", b"\x7fELF\x00\x01", "binary"),
         ("n.csv", b"id,text\n1,a,b,c\n2,d,e,f,g\n", "damaged"),
+        ("n.csv", b"id,text\n1,x,secret\n2,y,secret\n", "more fields than its header"),
+        ("n.csv", b"id,text\n1,\x81\n", "neither UTF-8 nor cp1252"),
         ("n.docx", b"x", "not a known kind"),
         ("n.jsonl", b'{"id": 1, "text": "a"}\nsecret\n', "Line 2 of n.jsonl"),
         ("n.csv.gz", b"not gzip", "damaged"),
