@@ -21,8 +21,8 @@ from clinnlp.errors import InputError, ResourceError
 from clinnlp.resources import read_yaml
 from clinnlp.schema import FLAG_STATUSES
 from clinnlp.spelling import Spelling
+from clinnlp.vocabulary import WORD
 
-WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
 GAP = re.compile(r"[ \t'’‐–-]{0,3}(?:\r?\n[ \t>]{0,40})?")  # what may stand between two words of a name
 WINDOW = 160  # characters before and after a phrase word in which its phrases are looked for
 STATES = {"names": "name", "abbreviations": "abbreviation", "states_it": "procedure", "wider": "wider"}

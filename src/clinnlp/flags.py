@@ -7,8 +7,7 @@ alone makes a condition `implied`, and only where nothing states it; a hypotheti
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spacy.tokens import Doc, Span
 
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 STATED = "stated"
 PhraseHit = tuple[int, int, str, str, str]  # start, end, condition, rule, status
 Finding = tuple[Evidence, str, str]  # what was found, the status it gives, and its basis
-
-
-@lru_cache(maxsize=1)
-def _settings() -> dict[str, Any]:
-    settings: dict[str, Any] = read_yaml("flags.yml")
-    return settings
 
 
 def find_flags(doc: Doc, conditions: Conditions) -> tuple[list[Flag], list[Evidence]]:
@@ -63,7 +56,7 @@ def find_flags(doc: Doc, conditions: Conditions) -> tuple[list[Flag], list[Evide
 
 def _flag(condition: str, findings: list[Finding]) -> Flag | None:
     """Weigh the findings of one condition."""
-    trusted = _settings()["sections"]
+    trusted = read_yaml("flags.yml")["sections"]
 
     def rank(finding: Finding) -> tuple[int, int]:
         section = finding[0].section
@@ -78,7 +71,7 @@ def _flag(condition: str, findings: list[Finding]) -> Flag | None:
 
 def _evidence(span: Span, condition: str, status: str, rule: str, assertion: str | None = None) -> Evidence:
     """Make the evidence of a span."""
-    polarity = _settings()["polarity"][status]
+    polarity = read_yaml("flags.yml")["polarity"][status]
     return Evidence(
         condition, polarity, span.start_char, span.end_char, span.text, assertion or status, span._.section, rule
     )

@@ -96,12 +96,13 @@ def annotate(
 
     notes, errors = _checked(notes)
     nlp = nlp or load()
+    conditions = _conditions(nlp)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_NOTE}
     records: list[dict[str, Any]] = notes.to_dict("records")  # type: ignore[assignment]  # the stubs allow any key
     for done, note in enumerate(records, 1):
         if isinstance(note["text"], str):
             try:
-                found = _annotate_note(note, nlp, summary_sentences)
+                found = _annotate_note(note, nlp, conditions, summary_sentences)
             except (
                 Exception
             ) as error:  # one note must not end the run; the message may quote the note, the type can not
@@ -143,14 +144,16 @@ def _checked(notes: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     return full, errors
 
 
-def _annotate_note(note: Mapping[str, Any], nlp: Language, summary_sentences: int) -> dict[str, list[dict[str, Any]]]:
+def _annotate_note(
+    note: Mapping[str, Any], nlp: Language, conditions: Conditions, summary_sentences: int
+) -> dict[str, list[dict[str, Any]]]:
     """Give the rows of one note by table."""
     from clinnlp.flags import find_flags
     from clinnlp.summarise import summarise
 
     doc = nlp(note["text"])
     key = {"note_id": note["note_id"]}
-    flags, evidence = find_flags(doc, _conditions(nlp))
+    flags, evidence = find_flags(doc, conditions)
     return {
         "sections": [as_row(s, **key) for s in doc._.sections],
         "entities": [{**key, **row} for row in _entity_rows(doc)],

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import Any
 
 from spacy.tokens import Doc, Span
 
@@ -14,12 +12,6 @@ from clinnlp.resources import read_yaml
 from clinnlp.schema import SummaryLine
 
 FINDINGS = ("DISEASE", "SYMPTOM")
-
-
-@lru_cache(maxsize=1)
-def _settings() -> dict[str, Any]:
-    settings: dict[str, Any] = read_yaml("summary.yml")
-    return settings
 
 
 def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
@@ -50,7 +42,7 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     best = _distinct((sentences[-i] for _, i in scored), n_sentences)
     scores = {sentences[-i].start: score for score, i in scored}
     lines = [_line("sentence", rank, s, scores[s.start]) for rank, s in enumerate(best, 1)]
-    most = _settings()["lines"]
+    most = read_yaml("summary.yml")["lines"]
     kinds: dict[str, Callable[[Doc], Iterable[Span]]] = {
         "problem": _problems, "medication": _medications, "result": _results, "plan": lambda d: _plans(d, sentences),
     }  # fmt: skip
@@ -78,7 +70,7 @@ def _sentences(doc: Doc) -> list[Span]:
     """Give the sentences that say something, without headers and white space."""
     headers = {s.start for s in doc._.sections}
     spans = (_trimmed(s) for s in (doc.sents if doc.has_annotation("SENT_START") else [doc[:]]))
-    fewest = _settings()["fewest_words"]
+    fewest = read_yaml("summary.yml")["fewest_words"]
     return [
         s for s in spans if s.start_char not in headers and sum(t.is_alpha for t in s) >= fewest and s.start < s.end
     ]
@@ -96,7 +88,7 @@ def _trimmed(span: Span) -> Span:
 
 def _score(sentences: list[Span], i: int, findings: list[Span], length: int) -> float:
     """Say how much sentence `i`, with these findings, tells of a note of `length` characters."""
-    weights, sentence = _settings(), sentences[i]
+    weights, sentence = read_yaml("summary.yml"), sentences[i]
     section = sentence._.section
     score = float(weights["sections"].get(section, weights["no_section"]))
     score += weights["place"] * (1 - sentence.start_char / length)
@@ -109,7 +101,7 @@ def _score(sentences: list[Span], i: int, findings: list[Span], length: int) -> 
 
 def _problems(doc: Doc) -> list[Span]:
     """Give the findings that the patient has, diseases first, those of telling sections first."""
-    sections = _settings()["sections"]
+    sections = read_yaml("summary.yml")["sections"]
     present = [e for e in doc.ents if e.label_ in FINDINGS and e._.assertion == "present"]
     return sorted(present, key=lambda e: (e.label_ != "DISEASE", -sections.get(e._.section, 1.0), e.start))
 
@@ -137,6 +129,6 @@ def _results(doc: Doc) -> list[Span]:
 
 def _plans(doc: Doc, sentences: list[Span]) -> list[Span]:
     """Give the sentences of the plan that say what is to be done."""
-    verb = re.compile(_settings()["plan"], re.IGNORECASE)
+    verb = re.compile(read_yaml("summary.yml")["plan"], re.IGNORECASE)
     where = ("assessment_plan", "discharge_instructions")
     return [s for s in sentences if s._.section in where and verb.search(s.text)]

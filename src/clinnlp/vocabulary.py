@@ -48,7 +48,6 @@ class Vocabulary:
     terms: dict[str, Term] = field(default_factory=dict)
     cased: dict[str, Term] = field(default_factory=dict)
     longest: dict[str, int] = field(default_factory=dict)
-    heads: frozenset[str] = frozenset()
     head_only: frozenset[str] = frozenset()
     modifiers: frozenset[str] = frozenset()
 
@@ -143,7 +142,6 @@ def load_vocabulary() -> Vocabulary:
     """
     own = read_yaml("terms.yml")
     vocabulary = Vocabulary(
-        heads=frozenset(h for heads in own["heads"].values() for h in heads),
         head_only=frozenset(own["head_only"]),
         modifiers=frozenset(w for m in own["modifiers"] for w in WORD.findall(str(m))),
     )

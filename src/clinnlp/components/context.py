@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +11,7 @@ from functools import cache
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from clinnlp.components.extensions import CONDITIONS
+from clinnlp.components.extensions import CONDITIONS, section_at
 from clinnlp.components.forms import find_marks
 from clinnlp.components.scope import REACH, Cue, Rule, Sentences, find_cues, load_index, lower
 from clinnlp.resources import read_yaml
@@ -212,13 +212,7 @@ def find_assertions(doc: Doc, spans: Iterable[Span]) -> list[Assertion]:
         bounds = split_sentences(text)
     finder = _Finder(text, bounds)
     sections = doc._.sections
-    starts = [section.start for section in sections]
-    found = []
-    for span in spans:
-        i = bisect_right(starts, span.start_char) - 1
-        section = sections[i] if i >= 0 and span.start_char < sections[i].body_end else None
-        found.append(finder.assess(span.start_char, span.end_char, section))
-    return found
+    return [finder.assess(s.start_char, s.end_char, section_at(sections, s.start_char)) for s in spans]
 
 
 @Language.factory("clinnlp_context")

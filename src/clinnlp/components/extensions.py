@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from spacy.tokens import Doc, Span
 
-from clinnlp.schema import ASSERTIONS, AXES
+from clinnlp.schema import ASSERTIONS, AXES, Section
 
 CONDITIONS = "conditions"  # the span group of condition terms: span.label_ is the condition, span.id_ the rule
 
@@ -19,15 +20,18 @@ def _assertion(span: Span) -> str:
     return ASSERTIONS[-1]
 
 
-def _section(span: Span) -> str | None:
-    """The category of the section whose header or body holds the start of the span."""
-    sections = span.doc._.sections
-    i = bisect_right(sections, span.start_char, key=lambda s: s.start) - 1
-    while i >= 0:
-        if span.start_char < sections[i].body_end:
-            return str(sections[i].category)
+def section_at(sections: Sequence[Section], position: int) -> Section | None:
+    """Find the section whose header or body holds the character at `position`."""
+    i = bisect_right(sections, position, key=lambda s: s.start) - 1
+    while i >= 0 and position >= sections[i].body_end:
         i -= 1
-    return None
+    return sections[i] if i >= 0 else None
+
+
+def _section(span: Span) -> str | None:
+    """The category of the section that the span starts in."""
+    section = section_at(span.doc._.sections, span.start_char)
+    return section.category if section else None
 
 
 def register() -> None:

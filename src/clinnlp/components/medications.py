@@ -14,7 +14,7 @@ from functools import cache
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+from clinnlp.components.extensions import section_at
 from clinnlp.resources import read_yaml
 from clinnlp.schema import Medication, Section
 from clinnlp.sig import Sig, fill, leads, read_sig
@@ -168,7 +168,7 @@ def _mentions(doc: Doc, text: str, rules: Rules) -> list[Mention]:
         if i + 1 < len(drugs):
             stop = min(stop, leads(text, end, drugs[i + 1][0]))
         sig = read_sig(text, start, end, low, stop)
-        mentions.append(Mention(start, end, span, _section(sections, start), sig))
+        mentions.append(Mention(start, end, span, section_at(sections, start), sig))
         low = sig.end
     for first, second in zip(mentions[-2::-1], mentions[:0:-1], strict=True):
         if first.sig.end == first.end and SAME.fullmatch(text, first.end, second.start):
@@ -188,13 +188,6 @@ def _unlisted(text: str, sections: tuple[Section, ...], rules: Rules) -> set[tup
 def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
     i = bisect_right(taken, (start, start))
     return any(s < end and start < e for s, e in taken[max(0, i - 1) : i + 1])
-
-
-def _section(sections: tuple[Section, ...], pos: int) -> Section | None:
-    i = bisect_right(sections, pos, key=lambda s: s.start) - 1
-    while i >= 0 and pos >= sections[i].body_end:
-        i -= 1
-    return sections[i] if i >= 0 else None
 
 
 def _cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> Cue | None:
