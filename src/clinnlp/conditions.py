@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
 from importlib.resources import files
-from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +20,7 @@ from clinnlp.errors import InputError, ResourceError
 from clinnlp.resources import read_yaml
 from clinnlp.schema import FLAG_STATUSES
 from clinnlp.spelling import Spelling
-from clinnlp.vocabulary import WORD
+from clinnlp.vocabulary import WORD, load_vocabulary
 
 GAP = re.compile(r"[ \t'’‐–-]{0,3}(?:\r?\n[ \t>]{0,40})?")  # what may stand between two words of a name
 WINDOW = 160  # characters before and after a phrase word in which its phrases are looked for
@@ -115,7 +114,9 @@ class Conditions(Mapping[str, Condition]):
         }
         self.statuses = {f"{d.id}.{p.id}": p.status for d in self.values() for p in d.phrases}
         self.statuses |= {f"{d.id}.{LOOK_ALIKE}": LOOK_ALIKE for d in self.values()}
-        self._spelling = Spelling(w for d in self.values() for t in d.names for w in WORD.findall(t))
+        self._spelling = Spelling(
+            (w for d in self.values() for t in d.names for w in WORD.findall(t)), real=load_vocabulary().words()
+        )
         for definition in self.values():
             self._add(definition)
         for terms in self._index.values():
@@ -135,7 +136,12 @@ class Conditions(Mapping[str, Condition]):
         words = self._words(text)
         hits = [*self._find_terms(text, words), *self._find_phrases(text, words, (None, LOOK_ALIKE))]
         look_alikes = [hit for hit in hits if self._is_look_alike(hit)]
-        return sorted(h for h in hits if not self._is_look_alike(h) and not _is_part(h, look_alikes))
+        kept = [h for h in hits if not self._is_look_alike(h) and not _is_part(h, look_alikes)]
+        return sorted(h for h in kept if not (self.is_wider(h[3]) and _is_inside(h, kept)))
+
+    def is_wider(self, rule: str) -> bool:
+        """Say whether a rule is that of a broader term, which leaves a condition open when it is stated."""
+        return rule.endswith(".wider")
 
     def match_phrases(self, text: str) -> list[tuple[int, int, str, str, str]]:
         """Find phrases that carry their own status: start, end, condition, rule and status.
@@ -190,7 +196,10 @@ class Conditions(Mapping[str, Condition]):
             for phrase, rule, pattern in self._patterns[condition]:
                 if phrase.status in statuses:
                     for a, b in own:
-                        yield from ((*m.span(), condition, rule) for m in pattern.finditer(text, a, b) if m.group())
+                        for m in pattern.finditer(text, a, b):
+                            if found := m.group().strip():
+                                start = text.index(found, m.start())
+                                yield start, start + len(found), condition, rule
 
 
 def _end(text: str, words: list[tuple[int, int, str]], i: int, term: Term) -> int:
@@ -216,10 +225,31 @@ def _is_part(hit: Hit, look_alikes: list[Hit]) -> bool:
     return False
 
 
+def _is_inside(hit: Hit, hits: list[Hit]) -> bool:
+    """Say whether a hit is a part of a longer one ("pulmonary disease" in "chronic obstructive pulmonary disease")."""
+    start, end, *_ = hit
+    return any(a <= start and end <= b and b - a > end - start for a, b, *_ in hits)
+
+
 def _expand(text: str) -> list[str]:
-    """Write out the alternatives of a term: "(a|b|) c" stands for "a c", "b c" and "c"."""
-    parts = [part.split("|") for part in re.split(r"[()]", text)]
-    return [" ".join("".join(choice).split()) for choice in product(*parts)]
+    """Write out the alternatives of a term: "(a|b|) c" stands for "a c", "b c" and "c"; groups may hold groups."""
+    innermost = re.search(r"\(([^()]*)\)", text)
+    if innermost is None:
+        return [" ".join(text.split())]
+    before, after = text[: innermost.start()], text[innermost.end() :]
+    if before.count("(") > before.count(")"):  # an alternative of the outer group for each of the inner one
+        start = max(before.rfind("(", 0), before.rfind("|")) + 1
+        stop = min(i for i in (after.find("|"), after.find(")")) if i >= 0)
+        each = "|".join(f"{before[start:]}{choice}{after[:stop]}" for choice in innermost.group(1).split("|"))
+        return _expand(f"{before[:start]}{each}{after[stop:]}")
+    return [t for choice in innermost.group(1).split("|") for t in _expand(f"{before}{choice}{after}")]
+
+
+def _is_balanced(text: str) -> bool:
+    """Say whether each bracket of a term has its other half."""
+    while (shorter := re.sub(r"\([^()]*\)", "", text)) != text:
+        text = shorter
+    return not re.search(r"[()]", text)
 
 
 def _plurals(text: str) -> Iterator[str]:
@@ -302,9 +332,14 @@ def _read_condition(entry: Any, where: str) -> Condition:
     """Check one entry of a file, and make it a definition."""
     where = f"{where}, condition {entry.get('id')!r}" if isinstance(entry, dict) else where
     values = _checked(Condition, entry, where)
+    for term in (t for key in (*STATES, "look_alikes") for t in values.get(key, ())):
+        if not _is_balanced(term):
+            raise ResourceError(f"{where}: a bracket of the term {term!r} is not closed or not opened. Correct it.")
     for key in ("names", "wider", "states_it", "look_alikes"):
         values[key] = tuple(dict.fromkeys(p for t in values.get(key, ()) for e in _expand(t) for p in _plurals(e)))
-    values["abbreviations"] = tuple(p for a in values.get("abbreviations", ()) for p in (a, f"{a}s"))
+    values["abbreviations"] = tuple(
+        p for t in values.get("abbreviations", ()) for a in _expand(t) for p in (a, f"{a}s")
+    )
     empty = [t for key in STATES for t in values.get(key, ()) if not WORD.search(t)]
     if empty:
         raise ResourceError(f"{where}: the term {empty[0]!r} has no word. Remove it.")

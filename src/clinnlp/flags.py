@@ -7,6 +7,7 @@ alone makes a condition `implied`, and only where nothing states it; a hypotheti
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from spacy.tokens import Doc, Span
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from clinnlp.conditions import Condition, Conditions, ValueRule
 
 STATED = "stated"
+NOTHING = "nothing"  # the status of a mention that says nothing of the patient
 PhraseHit = tuple[int, int, str, str, str]  # start, end, condition, rule, status
 Finding = tuple[Evidence, str, str]  # what was found, the status it gives, and its basis
 
@@ -94,13 +96,31 @@ def _terms(doc: Doc, conditions: Conditions, phrases: list[PhraseHit]) -> Iterat
     for span in doc.spans.get(CONDITIONS, ()):
         if any(a < span.end_char and span.start_char < b for a, b in inside.get(span.label_, ())):
             continue
-        status = _status(span._.assertion, conditions[span.label_])
+        status = _status(span, conditions)
         yield _evidence(span, span.label_, status, span.id_, span._.assertion), status, STATED
 
 
-def _status(assertion: str, definition: Condition) -> str:
-    """Say what an assertion means for a condition: a chronic one that was there is there."""
-    return "present" if assertion == "historical" and definition.chronic else assertion
+def _status(span: Span, conditions: Conditions) -> str:
+    """Say what a term means for its condition.
+
+    A chronic condition that was there is there, unless it is told as resolved; a broader term leaves the condition
+    open; and what relatives did not have says nothing of the patient.
+    """
+    assertion = str(span._.assertion)
+    if span._.is_negated and (span._.is_family or span._.section == "family_history"):
+        return NOTHING
+    if assertion in ("present", "historical"):
+        if conditions.is_wider(span.id_):
+            return "uncertain"
+        if conditions[span.label_].chronic and span._.rule not in _firm_rules():
+            return "present"
+    return assertion
+
+
+@cache
+def _firm_rules() -> frozenset[str]:
+    """Give the rules of context that end chronic conditions, too."""
+    return frozenset(rule["id"] for rule in read_yaml("context.yml")["rules"] if rule.get("firm"))
 
 
 def _allergies(doc: Doc, conditions: Conditions) -> Iterator[Finding]:

@@ -59,6 +59,10 @@ class Vocabulary:
             first = words[0].lower()
             self.longest[first] = max(self.longest.get(first, 0), len(words))
 
+    def words(self) -> set[str]:
+        """Give all words of the terms, in lower case."""
+        return {word for key in self.terms for word in key.split()}
+
     def find(self, words: list[str]) -> Term | None:
         """Look up words as written, then in lower case, then with the last one in the singular."""
         if term := self.cased.get(" ".join(words)):

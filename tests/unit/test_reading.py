@@ -97,6 +97,17 @@ FLAGS = {
     "look-alike": ("Severe pulmonary hypertension.", {}),
     "hypothetical": ("Return if you think you have pneumonia.", {}),
     "room air": ("SpO2 97% on RA.", {}),
+    "broader term stated": ("Renal insufficiency.", {"chronic_kidney_disease": "uncertain"}),
+    "broader term denied": ("No infiltrate on the film.", {"pneumonia": "absent"}),
+    "broader term within a name": ("Chronic obstructive pulmonary disease.", {"copd": "present"}),
+    "relatives without it": ("FAMILY HISTORY: Negative for gout.", {}),
+    "no history in the family": ("No family history of gout.", {}),
+    "chronic and resolved": ("Type 2 diabetes which has resolved after surgery.", {"diabetes": "historical"}),
+    "ruled out for": ("He was ruled out for MI by enzymes.", {"myocardial_infarction": "absent"}),
+    "otherwise negative for": ("Otherwise, negative for gout, migraine.", {"gout": "absent", "migraine": "absent"}),
+    "a real word is no slip": ("Subdural hematoma.", {}),
+    "a slip": ("Longstanding hypertenion.", {"hypertension": "present"}),
+    "allergies in a sentence": ("ALLERGIES: She has no known drug allergies.", {"drug_allergy": "absent"}),
 }
 
 
@@ -134,6 +145,25 @@ def test_examples_state_their_condition_and_counter_examples_do_not(name):
             rule = f"{name}.{phrase.id}"
             assert rule in {h[3] for h in DEFINITIONS.match_phrases(phrase.example)}, rule
             assert rule not in {h[3] for h in DEFINITIONS.match_phrases(phrase.counter)}, rule
+
+
+def test_terms_within_groups_within_groups_are_written_out(tmp_path):
+    own = tmp_path / "own.yml"
+    term = "(type (1|2)|adult (x|y) onset|) sugar (sickness|)"
+    own.write_text(
+        f"- {{id: own, name: own, group: g, chronic: true, names: ['{term}'], example: e, counter: c}}",
+        encoding="utf-8",
+    )
+    names = set(conditions.load(own)["own"].names)
+    assert {"type 1 sugar sickness", "type 2 sugar", "adult x onset sugar", "adult y onset sugar", "sugar"} <= names
+    own.write_text(own.read_text(encoding="utf-8").replace("sickness|)", "sickness|"), encoding="utf-8")
+    with pytest.raises(ResourceError, match="bracket"):
+        conditions.load(own)
+
+
+def test_the_evidence_of_a_phrase_has_no_white_space_at_its_ends():
+    text = "Well.\n\nALLERGIES: Codeine."
+    assert [text[a:b] for a, b, *_ in DEFINITIONS.match_phrases(text)] == ["ALLERGIES: C"]
 
 
 def test_own_definitions_and_bad_ones(tmp_path):
