@@ -103,6 +103,8 @@ def annotate(
         if isinstance(note["text"], str):
             try:
                 found = _annotate_note(note, nlp, conditions, summary_sentences)
+            except InputError:
+                raise
             except (
                 Exception
             ) as error:  # one note must not end the run; the message may quote the note, the type can not

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 
 from spacy.tokens import Doc, Span
 
+from clinnlp.components.sentences import find_sentences
+from clinnlp.errors import InputError
 from clinnlp.resources import read_yaml
 from clinnlp.schema import SummaryLine
 
 FINDINGS = ("DISEASE", "SYMPTOM")
+AGE = re.compile(r"\b\d{1,3}[- ]?(?:year|month|week|day)s?[- ]old\b|\b\d{1,3} ?y/?o\b", re.IGNORECASE)
+PLANNED = ("MEDICATION", "PROCEDURE", "TEST")
 
 
 def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
@@ -27,27 +31,30 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     Returns
     -------
     list of SummaryLine
-        `rank` counts from 1 within a kind; `doc.text[start:end] == text`.
+        `rank` counts from 1 within a kind; `doc.text[start:end] == text`. Only sentences have a score: what the
+        human description of a report would share with them (ROUGE-1), as `resources/summary.yml` foretells it.
+
+    Raises
+    ------
+    InputError
+        When `n_sentences` is negative.
     """
-    sentences = _sentences(doc)
-    length = max(1, len(doc.text))
-    findings = [e for e in doc.ents if e.label_ in FINDINGS]
-    starts = [e.start for e in findings]
-
-    def score(i: int) -> float:
-        inside = findings[bisect_left(starts, sentences[i].start) : bisect_left(starts, sentences[i].end)]
-        return _score(sentences, i, inside, length)
-
-    scored = sorted(((score(i), -i) for i in range(len(sentences))), reverse=True)
-    best = _distinct((sentences[-i] for _, i in scored), n_sentences)
-    scores = {sentences[-i].start: score for score, i in scored}
+    if n_sentences < 0:
+        raise InputError(f"A summary cannot have {n_sentences} sentences. Ask for 0 or more.")
+    sentences = find_candidates(doc)
+    weights = read_yaml("summary.yml")["weights"]
+    scores = {
+        s.start: round(sum(weights.get(name, 0.0) * value for name, value in found.items()), 4)
+        for s, found in zip(sentences, features(doc, sentences), strict=True)
+    }
+    best = _different(sorted(sentences, key=lambda s: (-scores[s.start], s.start)), n_sentences)
     lines = [_line("sentence", rank, s, scores[s.start]) for rank, s in enumerate(best, 1)]
     most = read_yaml("summary.yml")["lines"]
-    kinds: dict[str, Callable[[Doc], Iterable[Span]]] = {
-        "problem": _problems, "medication": _medications, "result": _results, "plan": lambda d: _plans(d, sentences),
-    }  # fmt: skip
-    for kind, find in kinds.items():
-        lines += [_line(kind, rank, s) for rank, s in enumerate(_distinct(find(doc), most), 1)]
+    for kind, spans in (
+        ("problem", _once((e.text, e) for e in _problems(doc))), ("medication", _once(_medications(doc))),
+        ("result", _once(_results(doc))), ("plan", _once((s.text, s) for s in _plans(doc, sentences))),
+    ):  # fmt: skip
+        lines += [_line(kind, rank, s) for rank, s in enumerate(spans[:most], 1)]
     return lines
 
 
@@ -56,24 +63,36 @@ def _line(kind: str, rank: int, span: Span, score: float | None = None) -> Summa
     return SummaryLine(rank, kind, span.text, span.start_char, span.end_char, span._.section, score)
 
 
-def _distinct(spans: Iterable[Span], most: int) -> list[Span]:
-    """Keep the first of the spans with the same words, up to a number."""
+def _once(spans: Iterable[tuple[str, Span]]) -> list[Span]:
+    """Keep the first span of each key, whatever its capitals and spaces."""
     kept: dict[str, Span] = {}
-    for span in spans:
-        if len(kept) == most:
-            break
-        kept.setdefault(" ".join(span.text.lower().split()), span)
+    for key, span in spans:
+        kept.setdefault(" ".join(key.lower().split()), span)
     return list(kept.values())
 
 
-def _sentences(doc: Doc) -> list[Span]:
-    """Give the sentences that say something, without headers and white space."""
+def _different(spans: Iterable[Span], most: int) -> list[Span]:
+    """Keep the first spans, but for those that repeat most words of one that is kept."""
+    kept: list[tuple[Span, set[str]]] = []
+    for span in spans:
+        if len(kept) == most:
+            break
+        words = {t.lower_ for t in span if t.is_alpha}
+        if all(len(words & other) < 0.6 * min(len(words), len(other)) for _, other in kept):
+            kept.append((span, words))
+    return [span for span, _ in kept]
+
+
+def find_candidates(doc: Doc) -> list[Span]:
+    """Give the sentences with a word in them, without headers, and without white space and marks at their ends."""
     headers = {s.start for s in doc._.sections}
-    spans = (_trimmed(s) for s in (doc.sents if doc.has_annotation("SENT_START") else [doc[:]]))
-    fewest = read_yaml("summary.yml")["fewest_words"]
-    return [
-        s for s in spans if s.start_char not in headers and sum(t.is_alpha for t in s) >= fewest and s.start < s.end
-    ]
+    if doc.has_annotation("SENT_START"):
+        sentences = list(doc.sents)
+    else:
+        spans = (doc.char_span(a, b, alignment_mode="expand") for a, b in find_sentences(doc.text))
+        sentences = [s for s in spans if s is not None]
+    trimmed = (_trimmed(s) for s in sentences)
+    return [s for s in trimmed if s.start_char not in headers and any(t.is_alpha for t in s)]
 
 
 def _trimmed(span: Span) -> Span:
@@ -86,49 +105,73 @@ def _trimmed(span: Span) -> Span:
     return span.doc[start:end]
 
 
-def _score(sentences: list[Span], i: int, findings: list[Span], length: int) -> float:
-    """Say how much sentence `i`, with these findings, tells of a note of `length` characters."""
-    weights, sentence = read_yaml("summary.yml"), sentences[i]
-    section = sentence._.section
-    score = float(weights["sections"].get(section, weights["no_section"]))
-    score += weights["place"] * (1 - sentence.start_char / length)
-    if i == 0 or sentences[i - 1]._.section != section:
-        score += weights["first"]
-    denied = sum(e._.assertion == "absent" for e in findings)
-    score += weights["finding"] * min(4, len(findings) - denied) + weights["denied"] * denied
-    return round(score - (len(sentence) > weights["long"]), 4)
+def features(doc: Doc, sentences: list[Span]) -> Iterator[dict[str, float]]:
+    """Give what tells of each sentence how much it says of its note, by name; the weights are in `summary.yml`."""
+    sections = [s.start for s in doc._.sections]
+    findings = list(doc.ents)
+    starts = [e.start for e in findings]
+    seen: set[int] = set()
+    for i, sentence in enumerate(sentences):
+        at = bisect_right(sections, sentence.start_char) - 1
+        category = sentence._.section or "none"
+        header = set(re.findall(r"[a-z]+", doc._.sections[at].header.lower())) if at >= 0 else set()
+        inside = findings[bisect_right(starts, sentence.start - 1) : bisect_right(starts, sentence.end - 1)]
+        denied = [e for e in inside if e.label_ in FINDINGS and e._.assertion == "absent"]
+        named = [e for e in inside if e.label_ in FINDINGS and e._.assertion != "absent"]
+        words = sum(t.is_alpha for t in sentence)
+        found = {
+            f"section {category}": 1.0, f"words {next(n for n in (60, 35, 20, 10, 6, 3, 0) if words >= n)}": 1.0,
+            "place": 1 - sentence.start_char / len(doc.text), "first section": float(at <= 0),
+            "age": float(AGE.search(sentence.text) is not None), "denied": float(min(4, len(denied))),
+            "findings": float(min(4, len(named))),
+            "procedures": float(min(3, sum(e.label_ == "PROCEDURE" for e in inside))),
+        }  # fmt: skip
+        if i < 3:
+            found[f"sentence {i + 1}"] = 1.0
+        found |= {f"header {word}": 1.0 for word in header}
+        if at not in seen:
+            found[f"first of {category}"] = 1.0
+            found |= {f"first under {word}": 1.0 for word in header}
+        seen.add(at)
+        yield found
 
 
 def _problems(doc: Doc) -> list[Span]:
     """Give the findings that the patient has, diseases first, those of telling sections first."""
-    sections = read_yaml("summary.yml")["sections"]
+    weights = read_yaml("summary.yml")["weights"]
     present = [e for e in doc.ents if e.label_ in FINDINGS and e._.assertion == "present"]
-    return sorted(present, key=lambda e: (e.label_ != "DISEASE", -sections.get(e._.section, 1.0), e.start))
+    return sorted(
+        present, key=lambda e: (e.label_ != "DISEASE", -weights.get(f"section {e._.section or 'none'}", 0.0), e.start)
+    )
 
 
-def _medications(doc: Doc) -> list[Span]:
-    """Give the drugs taken or planned, with what follows of dose and frequency on the line."""
-    text, spans = doc.text, []
+def _medications(doc: Doc) -> Iterator[tuple[str, Span]]:
+    """Give the drugs taken or planned, by name, with what follows of dose and frequency on the line."""
+    text = doc.text
     for drug in doc._.medications:
         if drug.status in ("active", "planned"):
             line = text[drug.end : drug.end + 200].partition("\n")[0]
             ends = [line.find(p) + len(p) for p in (drug.dose, drug.route, drug.frequency) if p and p in line[:80]]
-            spans.append(doc.char_span(drug.start, drug.end + max(ends, default=0), alignment_mode="expand"))
-    return [s for s in spans if s is not None]
+            span = doc.char_span(drug.start, drug.end + max(ends, default=0), alignment_mode="expand")
+            if span is not None:
+                yield drug.text, span
 
 
-def _results(doc: Doc) -> list[Span]:
+def _results(doc: Doc) -> Iterator[tuple[str, Span]]:
     """Give the values outside their range, from the name of the test where it is near."""
-    text, spans = doc.text, []
+    text = doc.text
     for value in doc._.measurements:
         if value.interpretation in ("low", "high"):
             name = text.rfind(value.test, max(0, value.start - 60), value.start)
-            spans.append(doc.char_span(name if name >= 0 else value.start, value.end, alignment_mode="expand"))
-    return [s for s in spans if s is not None]
+            span = doc.char_span(name if name >= 0 else value.start, value.end, alignment_mode="expand")
+            if span is not None:
+                yield span.text, span
 
 
-def _plans(doc: Doc, sentences: list[Span]) -> list[Span]:
-    """Give the sentences of the plan that say what is to be done."""
+def _plans(doc: Doc, sentences: list[Span]) -> Iterator[Span]:
+    """Give the sentences of the plan that say what is to be done: with a verb, a drug, a procedure or a test."""
     verb = re.compile(read_yaml("summary.yml")["plan"], re.IGNORECASE)
-    where = ("assessment_plan", "discharge_instructions")
-    return [s for s in sentences if s._.section in where and verb.search(s.text)]
+    for s in sentences:
+        planned = s._.section in ("assessment_plan", "discharge_instructions")
+        if planned and (verb.search(s.text) or any(e.label_ in PLANNED for e in s.ents)):
+            yield s

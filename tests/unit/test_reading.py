@@ -1,5 +1,8 @@
 """Sentences, sections, dictionary terms and flags, on texts written for these tests."""
 
+import re
+
+import pandas as pd
 import pytest
 
 import clinnlp
@@ -8,6 +11,7 @@ from clinnlp.components.lexicon import find_terms
 from clinnlp.components.sections import find_sections
 from clinnlp.components.sentences import find_sentences
 from clinnlp.errors import InputError, ResourceError
+from clinnlp.resources import read_yaml
 from clinnlp.vocabulary import load_vocabulary
 
 SENTENCES = {
@@ -58,6 +62,42 @@ def test_sections(case):
 def test_a_body_runs_to_the_next_header():
     text = "CC: cough\n\nPMH:\nHTN"
     assert [text[s.body_start : s.body_end].strip() for s in find_sections(text)] == ["cough", "HTN"]
+
+
+SECTION_EXAMPLES = read_yaml("sections.yml")["examples"]
+
+
+def test_each_section_category_has_an_example():
+    assert list(SECTION_EXAMPLES) == list(read_yaml("sections.yml")["headers"])
+
+
+@pytest.mark.parametrize("category", SECTION_EXAMPLES)
+def test_section_examples(category):
+    example, counter = SECTION_EXAMPLES[category]
+    assert [s.category for s in find_sections(example)] == [category]
+    assert category not in {s.category for s in find_sections(counter)}
+
+
+@pytest.mark.parametrize("rule", ["never_end", "may_end"])
+def test_sentence_examples(rule):
+    example, counter = read_yaml("sentences.yml")["examples"][rule]
+    assert len(find_sentences(example)) == 1
+    assert len(find_sentences(counter)) == 2
+
+
+TERM_EXAMPLES = read_yaml("terms.yml")["examples"]
+
+
+@pytest.mark.parametrize("kind", TERM_EXAMPLES)
+def test_term_examples(kind):
+    example, counter = TERM_EXAMPLES[kind]
+    marked = re.search(r"\[(.+)\]", example)[1]
+    text = example.replace("[", "").replace("]", "")
+    found = find_terms(text, load_vocabulary())
+    assert [text[m.start : m.end] for m in found] == [marked]
+    if kind.isupper():
+        assert found[0].term.label == kind
+    assert find_terms(counter, load_vocabulary()) == []
 
 
 TERMS = {
@@ -118,11 +158,33 @@ def nlp():
 
 @pytest.mark.parametrize("case", FLAGS)
 def test_flags(case, nlp):
-    import pandas as pd
-
     text, expected = FLAGS[case]
     result = clinnlp.annotate(pd.DataFrame({"note_id": ["n"], "text": [text]}), nlp)
     assert dict(zip(result.flags["condition"], result.flags["status"], strict=True)) == expected
+
+
+EVIDENCE = {
+    "present": ("Known gout.", "for"),
+    "historical": ("History of MI in 2015.", "for"),
+    "absent": ("Denies gout.", "against"),
+    "uncertain": ("Possible pneumonia.", "context"),
+    "family": ("FAMILY HISTORY: Father with gout.", "context"),
+    "hypothetical": ("Return if you think you have pneumonia.", "context"),
+    "implied": ("HbA1c 8.2%", "context"),
+}
+
+
+@pytest.mark.parametrize("status", EVIDENCE)
+def test_the_polarity_of_evidence(status, nlp):
+    text, polarity = EVIDENCE[status]
+    result = clinnlp.annotate(pd.DataFrame({"note_id": ["n"], "text": [text]}), nlp)
+    assert result.evidence["polarity"].tolist() == [polarity]
+
+
+def test_the_best_evidence_is_that_of_the_most_trusted_section(nlp):
+    text = "HPI: He has gout.\nDIAGNOSIS: Gout.\nPLAN: Treat his gout."
+    flag = clinnlp.annotate(pd.DataFrame({"note_id": ["n"], "text": [text]}), nlp).flags.iloc[0]
+    assert flag["start"] == text.index("Gout")
 
 
 DEFINITIONS = conditions.load()

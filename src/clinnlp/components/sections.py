@@ -21,6 +21,8 @@ LINE = re.compile(
 )
 RUN_IN = re.compile(r"(?<=[.!?;)\]])[ \t]{1,3}(?P<name>[A-Z][A-Z/&\- ]{2,45}[A-Z])(?P<mark>:)")
 UNDERLINE = re.compile(r"\r?\n[ \t]*[=\-~_]{3,}[ \t]*(?:\r?\n|$)")
+ASIDE = re.compile(r"[ \t]+\([^()]*\)?$")  # "(check all that apply)" after a header
+WRITTEN_OUT = {"hx": "history", "dx": "diagnosis"}
 SHORT = 3  # abbreviations of up to so many letters are headers only in capitals or with a colon
 
 
@@ -47,6 +49,7 @@ class Headers:
         apart
             Whether it stands on a line of its own.
         """
+        name = ASIDE.sub("", name)
         key, capitals = normalise(name), name.isupper()
         in_exam = parent in ("physical_exam", "review_of_systems", "vital_signs")
         if key in self.organs and (in_exam or key not in self.known):
@@ -65,8 +68,13 @@ class Headers:
 
 
 def normalise(name: str) -> str:
-    """Write a header in lower case, with single spaces for anything but letters and digits."""
-    return " ".join(re.findall(r"[^\W_]+", name.lower().replace("&", " and ").replace("'", "").replace("’", "")))
+    """Write a header in lower case, with single spaces for anything but letters and digits, without abbreviations.
+
+    >>> normalise("PAST PSYCH HX")
+    'past psych history'
+    """
+    words = re.findall(r"[^\W_]+", name.lower().replace("&", " and ").replace("'", "").replace("’", ""))
+    return " ".join(WRITTEN_OUT.get(word, word) for word in words)
 
 
 @lru_cache(maxsize=1)
