@@ -1,6 +1,6 @@
 # make run   analyse the sample notes       make test       everything that is checked on a change
 # make lab   open the notebooks             make notebooks  rebuild them from their sources
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13)
 BIN := .venv/bin
 
 .PHONY: run test lint unit notebook-tests notebooks lab clean
@@ -34,17 +34,19 @@ lab: .venv/installed-notebooks
 clean:
 	rm -rf .venv output build dist
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+.venv/made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.13 is needed, and none was found."; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
 
-.venv/installed: .venv/bin/python pyproject.toml
+.venv/installed: .venv/made pyproject.toml
 	$(BIN)/python -m pip install -q -e .
 	@touch $@
 
-.venv/installed-notebooks: .venv/bin/python pyproject.toml
+.venv/installed-notebooks: .venv/made pyproject.toml
 	$(BIN)/python -m pip install -q -e ".[notebooks]"
 	@touch $@
 
-.venv/installed-test: .venv/bin/python pyproject.toml
+.venv/installed-test: .venv/made pyproject.toml
 	$(BIN)/python -m pip install -q -e ".[test]"
 	@touch $@ .venv/installed .venv/installed-notebooks

@@ -92,8 +92,8 @@ def lab(
     if not (root / "notebooks").is_dir():
         console.print("clinnlp: the notebooks come with the repository, not with the package. Clone it, then run this.")
         raise typer.Exit(COULD_NOT_RUN)
-    for name in ("notebooks", "sample_data"):
-        for source in sorted((root / name).glob("*.*")):
+    for name, pattern in (("notebooks", "*.ipynb"), ("sample_data", "*.*")):
+        for source in sorted((root / name).glob(pattern)):
             target = folder / name / source.name
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)

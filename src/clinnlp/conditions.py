@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from clinnlp.alternatives import expand, is_balanced, plurals
 from clinnlp.errors import InputError, ResourceError
 from clinnlp.resources import read_yaml
 from clinnlp.schema import FLAG_STATUSES
@@ -231,36 +232,6 @@ def _is_inside(hit: Hit, hits: list[Hit]) -> bool:
     return any(a <= start and end <= b and b - a > end - start for a, b, *_ in hits)
 
 
-def _expand(text: str) -> list[str]:
-    """Write out the alternatives of a term: "(a|b|) c" stands for "a c", "b c" and "c"; groups may hold groups."""
-    innermost = re.search(r"\(([^()]*)\)", text)
-    if innermost is None:
-        return [" ".join(text.split())]
-    before, after = text[: innermost.start()], text[innermost.end() :]
-    if before.count("(") > before.count(")"):  # an alternative of the outer group for each of the inner one
-        start = max(before.rfind("(", 0), before.rfind("|")) + 1
-        stop = min(i for i in (after.find("|"), after.find(")")) if i >= 0)
-        each = "|".join(f"{before[start:]}{choice}{after[:stop]}" for choice in innermost.group(1).split("|"))
-        return _expand(f"{before[:start]}{each}{after[stop:]}")
-    return [t for choice in innermost.group(1).split("|") for t in _expand(f"{before}{choice}{after}")]
-
-
-def _is_balanced(text: str) -> bool:
-    """Say whether each bracket of a term has its other half."""
-    while (shorter := re.sub(r"\([^()]*\)", "", text)) != text:
-        text = shorter
-    return not re.search(r"[()]", text)
-
-
-def _plurals(text: str) -> Iterator[str]:
-    """Give the term, and its plural where its last word can have one."""
-    yield text
-    last = text.rsplit(" ", 1)[-1]
-    if len(last) < 4 or not last.isalpha() or last.endswith(("s", "ed", "ing")):
-        return
-    yield text[:-1] + "ies" if last.endswith("y") and last[-2] not in "aeiou" else text + "s"
-
-
 def load(path: str | Path | None = None) -> Conditions:
     """Read the shipped definitions, and those of a file of one's own.
 
@@ -333,13 +304,11 @@ def _read_condition(entry: Any, where: str) -> Condition:
     where = f"{where}, condition {entry.get('id')!r}" if isinstance(entry, dict) else where
     values = _checked(Condition, entry, where)
     for term in (t for key in (*STATES, "look_alikes") for t in values.get(key, ())):
-        if not _is_balanced(term):
+        if not is_balanced(term):
             raise ResourceError(f"{where}: a bracket of the term {term!r} is not closed or not opened. Correct it.")
     for key in ("names", "wider", "states_it", "look_alikes"):
-        values[key] = tuple(dict.fromkeys(p for t in values.get(key, ()) for e in _expand(t) for p in _plurals(e)))
-    values["abbreviations"] = tuple(
-        p for t in values.get("abbreviations", ()) for a in _expand(t) for p in (a, f"{a}s")
-    )
+        values[key] = tuple(dict.fromkeys(p for t in values.get(key, ()) for e in expand(t) for p in plurals(e)))
+    values["abbreviations"] = tuple(p for t in values.get("abbreviations", ()) for a in expand(t) for p in (a, f"{a}s"))
     empty = [t for key in STATES for t in values.get(key, ()) if not WORD.search(t)]
     if empty:
         raise ResourceError(f"{where}: the term {empty[0]!r} has no word. Remove it.")

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import clinnlp
 from clinnlp.report import write_report
 from small_result import HOSTILE, TEXTS, build
 
@@ -35,6 +37,13 @@ def address(tmp_path_factory):
     return write_report(build(), tmp_path_factory.mktemp("report") / "report.html").as_uri()
 
 
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    notes = clinnlp.read_notes(Path(__file__).parents[2] / "sample_data" / "notes.csv")
+    result = clinnlp.annotate(notes, clinnlp.load())
+    return result, write_report(result, tmp_path_factory.mktemp("sample") / "report.html").as_uri()
+
+
 @pytest.fixture
 def visit(browser, address):
     """Open the report at a place; afterwards nothing may have gone wrong or been fetched."""
@@ -45,9 +54,9 @@ def visit(browser, address):
     page.on("pageerror", lambda error: seen.troubles.append(str(error)))
     page.on("request", lambda request: seen.requests.append(request.url))
 
-    def open_at(place=""):
+    def open_at(place="", report=address):
         page.goto("about:blank")
-        page.goto(address + place)
+        page.goto(report + place)
         return page
 
     yield open_at
@@ -192,3 +201,26 @@ def test_narrow_page_does_not_scroll_sideways(visit):
         page.evaluate("place => { location.hash = place; }", place)
         page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_every_flag_of_a_sample_patient_leads_to_its_evidence(visit, sample):
+    result, report = sample
+    patient = result.patient_flags["patient_id"].iloc[0]
+    page = visit(f"#patient={patient}", report)
+    buttons = page.locator("#flags button")
+    assert buttons.count() == (result.patient_flags["patient_id"] == patient).sum()
+    for button in buttons.all():
+        button.click()
+    notes = result.notes.loc[result.notes["patient_id"] == patient, "note_id"]
+    evidence = result.evidence[result.evidence["note_id"].isin(notes)]
+    texts = dict(zip(result.notes["note_id"], result.notes["text"], strict=True))
+    places = page.locator("#flags a.quote").evaluate_all("links => links.map(a => a.hash)")
+    wanted = {f"#note={r.note_id}&span={r.start}-{r.end}" for r in evidence.itertuples()}
+    assert set(places) == wanted
+    for place in places[::7]:
+        page.evaluate("place => { location.hash = place; }", place)
+        note_id, span = place.removeprefix("#note=").split("&span=")
+        start, end = map(int, span.split("-"))
+        words = texts[note_id][start:end].replace("\r\n", "\n")
+        page.wait_for_function("w => document.querySelector('.target')?.textContent.startsWith(w)", arg=words[:3])
+        assert marked(page) == words

@@ -63,3 +63,12 @@ def test_wheel_holds_the_resources_and_no_pickles(wheel):
 @pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: p.name)
 def test_modules_stay_readable(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_no_file_names_a_machine_or_a_registry():
+    unwanted = re.compile(r"/(?:home|root|work|Users|opt)/\w|pypi\.org|pythonhosted|npmjs|debian\.org|index-url")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    texts = {name: (ROOT / name).read_bytes() for name in listed.split("\0") if name and (ROOT / name).is_file()}
+    here = str(Path(__file__).relative_to(ROOT))
+    found = {n for n, t in texts.items() if n != here and unwanted.search(t.decode("utf-8", errors="ignore"))}
+    assert found == set()
