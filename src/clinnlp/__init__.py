@@ -4,7 +4,7 @@
 >>> nlp = clinnlp.load()
 >>> doc = nlp("Denies chest pain. Takes lisinopril 10 mg daily.")
 >>> [(e.text, e.label_, e._.assertion) for e in doc.ents]
-[('chest pain', 'SYMPTOM', 'absent'), ('lisinopril', 'MEDICATION', 'present')]
+[('chest pain', 'SYMPTOM', 'absent'), ('lisinopril', 'MEDICATION', 'present'), ('10 mg daily', 'DOSAGE', 'present')]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clinnlp import conditions, plots
+    from clinnlp import conditions, models, plots
     from clinnlp.annotations import Annotations
     from clinnlp.errors import ClinnlpError
     from clinnlp.notes import read_notes
@@ -28,9 +28,9 @@ _HOME = {
     "Annotations": "clinnlp.annotations",
     "ClinnlpError": "clinnlp.errors",
 }
-_MODULES = ("conditions", "plots")
+_MODULES = ("conditions", "models", "plots")
 
-__all__ = ["Annotations", "ClinnlpError", "annotate", "conditions", "load", "plots", "read_notes"]
+__all__ = ["Annotations", "ClinnlpError", "annotate", "conditions", "load", "models", "plots", "read_notes"]
 
 
 def __getattr__(name: str) -> Any:

@@ -33,7 +33,7 @@ def analyse(
     patient_column: Annotated[str | None, typer.Option(help="Column with the patient ids.")] = None,
     date_column: Annotated[str | None, typer.Option(help="Column with the dates.")] = None,
     type_column: Annotated[str | None, typer.Option(help="Column with the note types.")] = None,
-    ner: Annotated[str | None, typer.Option(help="Folder or hub id of a token-classification model.")] = None,
+    ner: Annotated[str, typer.Option(help="Model of the entities: a shipped pack, a folder or a hub id.")] = "mini",
     exclude: Annotated[list[str] | None, typer.Option(help="Component to leave out; may be given again.")] = None,
     conditions: Annotated[str | None, typer.Option(help="YAML file with your own condition definitions.")] = None,
     summary_sentences: Annotated[int, typer.Option(min=0, help="Sentences in the summary of a note.")] = 2,
@@ -104,3 +104,36 @@ def lab(
             console.print('clinnlp: JupyterLab is not installed. Run: pip install "clinnlp[notebooks]"', markup=False)
             raise typer.Exit(COULD_NOT_RUN)
         raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyter", "lab"], cwd=folder / "notebooks"))
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="YAML file that says what to learn; see docs/training.md.")],
+    data: Annotated[Path, typer.Option(help="Folder that the files of the recipe lie in.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model; an interrupted run there goes on.")],
+) -> None:
+    """Train a token classifier, and write it as a pack that `--ner` takes."""
+    from clinnlp.models.training import read_recipe
+    from clinnlp.models.training import train as run
+
+    try:
+        content = read_recipe(recipe)
+        _with_progress(lambda tick: run(content, data, out, tick), "Training")
+    except ClinnlpError as error:
+        console.print(f"clinnlp: {error}", markup=False, highlight=False)
+        raise typer.Exit(COULD_NOT_RUN) from None
+    console.print(f"The model is in {out}: clinnlp analyse NOTES --ner {out} --out DIR", markup=False)
+
+
+@app.command()
+def models() -> None:
+    """List open models that find entities, with their size, licence, task and training data."""
+    from rich.table import Table
+
+    from clinnlp.resources import read_yaml
+
+    table = Table("model", "size", "licence", "finds", "trained on", box=None)
+    for model in read_yaml("models.yml"):
+        name = f"{model['id']} (ships)" if model.get("ships") else model["id"]
+        table.add_row(name, model["parameters"], model["licence"], model["task"], model["trained_on"])
+    Console().print(table)

@@ -246,8 +246,12 @@ def load(path: str | Path | None = None) -> Conditions:
     ResourceError
         When the file cannot be read or a definition is not valid; the message names the condition and the key.
     """
-    shipped = _shipped()
-    return Conditions(shipped.values()) if path is None else Conditions(_with_own(dict(shipped), Path(path)))
+    return _shipped_conditions() if path is None else Conditions(_with_own(dict(_shipped()), Path(path)))
+
+
+@lru_cache(maxsize=1)
+def _shipped_conditions() -> Conditions:
+    return Conditions(_shipped().values())
 
 
 @lru_cache(maxsize=1)
@@ -354,9 +358,7 @@ def _check_parents(found: Mapping[str, Condition], where: str) -> None:
     for definition in found.values():
         for parent in definition.parents:
             if parent not in found:
-                raise ResourceError(
-                    f"{where}: {definition.id!r} has the unknown parent {parent!r}. Define or remove it."
-                )
+                raise ResourceError(f"{where}: {definition.id!r} has no known parent {parent!r}. Define or remove it.")
 
 
 def explain(condition: str, conditions: Conditions | None = None) -> str:

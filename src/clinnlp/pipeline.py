@@ -20,21 +20,26 @@ COMPONENTS = (
     "clinnlp_sentences", "clinnlp_sections", "clinnlp_ner", "clinnlp_lexicon", "clinnlp_context",
     "clinnlp_medications", "clinnlp_measurements", "clinnlp_codes",
 )  # fmt: skip
+TOGETHER = 32  # notes that go through the pipeline together
 PER_NOTE = ("sections", "entities", "medications", "measurements", "flags", "evidence", "summaries")
 
 
-def load(*, ner: str | None = None, exclude: Iterable[str] = (), conditions: str | None = None) -> Language:
+def load(
+    *, ner: str = "mini", exclude: Iterable[str] = (), conditions: str | None = None, download: bool = False
+) -> Language:
     """Build the pipeline.
 
     Parameters
     ----------
     ner
-        Folder or hub id of a token-classification model that finds entities before the dictionary does. Without one
-        the pipeline works by rules and dictionaries alone.
+        The token-classification model that finds entities before the dictionary does: a pack that ships, a local
+        folder, or a hub id; see `clinnlp.models.pack.load_classifier`.
     exclude
-        Names of components to leave out.
+        Names of components to leave out; without `clinnlp_ner` the pipeline works by rules and dictionaries alone.
     conditions
         Path of a YAML file with condition definitions that extend or replace the shipped ones.
+    download
+        Whether the files of a hub id may be fetched; otherwise they must be on this machine.
 
     Raises
     ------
@@ -56,7 +61,9 @@ def load(*, ner: str | None = None, exclude: Iterable[str] = (), conditions: str
     exclude = set(exclude)
     if unknown := exclude - set(COMPONENTS):
         raise InputError(f"No component {', '.join(sorted(unknown))} to exclude. There are: {', '.join(COMPONENTS)}")
-    config: dict[str, dict[str, Any]] = {"clinnlp_ner": {"model": ner}, "clinnlp_lexicon": {"conditions": conditions}}
+    config: dict[str, dict[str, Any]] = {
+        "clinnlp_ner": {"model": ner, "download": download}, "clinnlp_lexicon": {"conditions": conditions},
+    }  # fmt: skip
     nlp = blank()
     for name in COMPONENTS:
         if name not in exclude:
@@ -99,19 +106,18 @@ def annotate(
     conditions = _conditions(nlp)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_NOTE}
     records: list[dict[str, Any]] = notes.to_dict("records")  # type: ignore[assignment]  # the stubs allow any key
-    for done, note in enumerate(records, 1):
-        if isinstance(note["text"], str):
-            try:
-                found = _annotate_note(note, nlp, conditions, summary_sentences)
-            except InputError:
-                raise
-            except (
-                Exception
-            ) as error:  # one note must not end the run; the message may quote the note, the type can not
-                errors.append({"note_id": note["note_id"], "stage": "annotate", "error": type(error).__name__})
-            else:
+    for done, (note, doc) in enumerate(_read(records, nlp), 1):
+        try:
+            if isinstance(doc, Exception):
+                raise doc
+            if doc is not None:
+                found = _rows(note, doc, conditions, summary_sentences)
                 for name in PER_NOTE:
                     rows[name].extend(found[name])
+        except InputError:
+            raise
+        except Exception as error:  # one note must not end the run; its message may quote the note, its type can not
+            errors.append({"note_id": note["note_id"], "stage": "annotate", "error": type(error).__name__})
         if progress:
             progress(done, len(notes))
     tables = {name: make_table(name, rows[name]) for name in PER_NOTE}
@@ -146,14 +152,34 @@ def _checked(notes: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     return full, errors
 
 
-def _annotate_note(
-    note: Mapping[str, Any], nlp: Language, conditions: Conditions, summary_sentences: int
+def _read(notes: list[dict[str, Any]], nlp: Language) -> Iterator[tuple[dict[str, Any], Doc | Exception | None]]:
+    """Run the pipeline over notes, some at a time; gives what went wrong where a note fails, None without a text."""
+    for first in range(0, len(notes), TOGETHER):
+        some = notes[first : first + TOGETHER]
+        texts = [note["text"] for note in some if isinstance(note["text"], str)]
+        try:
+            docs: Iterator[Doc | Exception] = iter(list(nlp.pipe(texts)))
+        except Exception:  # find out which note it is
+            docs = (_try(nlp, text) for text in texts)
+        for note in some:
+            yield note, next(docs) if isinstance(note["text"], str) else None
+
+
+def _try(nlp: Language, text: str) -> Doc | Exception:
+    """Run the pipeline over a text; gives what went wrong if it fails."""
+    try:
+        return nlp(text)
+    except Exception as error:
+        return error
+
+
+def _rows(
+    note: Mapping[str, Any], doc: Doc, conditions: Conditions, summary_sentences: int
 ) -> dict[str, list[dict[str, Any]]]:
     """Give the rows of one note by table."""
     from clinnlp.flags import find_flags
     from clinnlp.summarise import summarise
 
-    doc = nlp(note["text"])
     key = {"note_id": note["note_id"]}
     flags, evidence = find_flags(doc, conditions)
     return {

@@ -92,7 +92,14 @@ def find_candidates(doc: Doc) -> list[Span]:
         spans = (doc.char_span(a, b, alignment_mode="expand") for a, b in find_sentences(doc.text))
         sentences = [s for s in spans if s is not None]
     trimmed = (_trimmed(s) for s in sentences)
-    return [s for s in trimmed if s.start_char not in headers and any(t.is_alpha for t in s)]
+    return [s for s in trimmed if s.start_char not in headers and _says_something(s)]
+
+
+def _says_something(sentence: Span) -> bool:
+    """Say whether there are words enough: one, but in the dates, names and services of a form four in lower case."""
+    if sentence._.section == "other":
+        return sum(t.is_alpha and t.is_lower for t in sentence) >= 4
+    return any(t.is_alpha for t in sentence)
 
 
 def _trimmed(span: Span) -> Span:

@@ -8,6 +8,7 @@ read as data; the packages themselves are not imported, since they build indexes
 from __future__ import annotations
 
 import bz2
+import gc
 import pickle
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,7 +43,8 @@ class Vocabulary:
     """Terms by their words, and what the lexicon needs to extend a match over its modifiers.
 
     `terms` is keyed by the words in lower case joined by a space, `cased` by the words as written; `longest` gives the
-    number of words of the longest term that starts with a word.
+    number of words of the longest term that starts with a word; `ignored` are dictionary entries that are no findings
+    and no treatments in a note.
     """
 
     terms: dict[str, Term] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Vocabulary:
     longest: dict[str, int] = field(default_factory=dict)
     head_only: frozenset[str] = frozenset()
     modifiers: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
 
     def add(self, text: str, term: Term, *, cased: bool = False) -> None:
         """Add a term unless its words are there already."""
@@ -148,9 +151,14 @@ def load_vocabulary() -> Vocabulary:
     vocabulary = Vocabulary(
         head_only=frozenset(own["head_only"]),
         modifiers=frozenset(w for m in own["modifiers"] for w in WORD.findall(str(m))),
+        ignored=frozenset(str(t) for kind in ("ignored_diseases", "ignored_drugs") for t in own[kind]),
     )
+    collecting = gc.isenabled()
+    gc.disable()  # the dictionaries hold a million small objects that all stay
     diseases = dict(_diseases({str(t) for t in own["ignored_diseases"]}))
     drugs = dict(_drugs({str(t) for t in own["ignored_drugs"]}))
+    if collecting:
+        gc.enable()
     coded = {" ".join(WORD.findall(text)): term for text, term in (diseases | drugs).items()}
 
     def own_term(label: str, name: str) -> Term:

@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def nlp(folder):
     nlp = blank()
-    nlp.add_pipe("clinnlp_ner", config={"model": folder, "stride": 8})
+    nlp.add_pipe("clinnlp_ner", config={"model": folder})
     return nlp
 
 
@@ -93,11 +93,21 @@ def test_text_without_words_gives_nothing(nlp):
     assert [found(nlp(text)) for text in ("", " \n\t")] == [[], []]
 
 
-def test_load_takes_a_model_and_keeps_the_dictionary_beside_it(folder):
-    doc = clinnlp.load(ner=folder)("No fever. Pneumonia.")
+def test_a_dictionary_term_takes_the_place_of_what_the_model_found(folder):
+    doc = clinnlp.load(ner=folder)("No fever. Pneumonia. Take aspirine.")
     assert [(e.text, e._.source, e._.assertion) for e in doc.ents] == [
-        ("fever", "model", "absent"), ("Pneumonia", "lexicon", "present"),
+        ("fever", "lexicon", "absent"), ("Pneumonia", "lexicon", "present"), ("aspirine", "model", "present"),
     ]  # fmt: skip
+
+
+def test_what_no_dictionary_has_counts_only_when_the_model_is_sure(folder):
+    nlp = blank()
+    nlp.add_pipe("clinnlp_lexicon")
+    doc = nlp.make_doc("zorbitis and zorbopathy")
+    doc.ents = [doc.char_span(0, 8, label="DISEASE"), doc.char_span(13, 23, label="DISEASE")]
+    for entity, score in zip(doc.ents, (0.9, 0.3), strict=True):
+        entity._.source, entity._.score = "model", score
+    assert found(nlp.get_pipe("clinnlp_lexicon")(doc)) == [("zorbitis", "DISEASE")]
 
 
 def test_missing_model_says_what_to_give(tmp_path):
@@ -105,15 +115,40 @@ def test_missing_model_says_what_to_give(tmp_path):
         clinnlp.load(ner=str(tmp_path / "none"))
 
 
-def test_unknown_labels_are_named(folder, monkeypatch):
+def test_unknown_labels_keep_their_names(folder, monkeypatch):
     from clinnlp.models import token_classifier
+    from clinnlp.models.networks import TorchNetwork
 
     monkeypatch.setattr(token_classifier, "read_yaml", lambda name: {})
-    with pytest.raises(ModelError, match="Chemical, Sign_symptom"):
-        token_classifier.TokenClassifier(folder)
+    classifier = token_classifier.TokenClassifier(TorchNetwork(folder), labels={"chemical": "DRUG"})
+    assert [p.label for p in classifier.predict("fever aspirin")] == ["Sign_symptom", "DRUG"]
 
 
-def test_without_a_model_nothing_is_added():
-    nlp = blank()
-    nlp.add_pipe("clinnlp_ner")
-    assert found(nlp("fever")) == []
+def test_a_new_line_starts_a_new_entity(nlp):
+    assert found(nlp("chest\npain")) == [("chest", "SYMPTOM"), ("pain", "SYMPTOM")]
+
+
+def test_docs_in_a_batch_give_what_they_give_alone(nlp):
+    texts = ["fever", "", "no fever and the chest pain , aspirin . " * 40, "Chest pain"]
+    assert [found(d) for d in nlp.pipe(texts)] == [found(nlp(t)) for t in texts]
+
+
+def test_a_window_seen_before_is_not_run_again(folder):
+    from clinnlp.models.networks import TorchNetwork
+    from clinnlp.models.token_classifier import TokenClassifier
+
+    network = TorchNetwork(folder)
+    sizes = []
+    run = network.logits
+    network.logits = lambda windows: (sizes.append(len(windows)), run(windows))[1]
+    classifier = TokenClassifier(network)
+    first = classifier.predict_all(["fever", "fever", "aspirin"])
+    assert classifier.predict("fever") == first[0] == first[1]
+    assert sizes == [2, 0]
+
+
+def test_pickles_are_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match="pickle"):
+        clinnlp.load(ner=str(tmp_path))

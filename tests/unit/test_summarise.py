@@ -72,6 +72,11 @@ def test_a_plan_has_a_verb_or_names_what_is_done(lines):
     assert of_kind(lines, "plan") == ["Increase furosemide to 80 mg.", "Echocardiogram tomorrow."]
 
 
+def test_dates_and_services_are_no_sentences(nlp):
+    text = "ADMISSION DATE: [**2131-4-12**] DISCHARGE DATE: [**2131-4-17**]\n\nSERVICE: CARDIOLOGY\n\nHPI: He has gout."
+    assert of_kind(summarise(nlp(text), 3), "sentence") == ["He has gout."]
+
+
 def test_a_repeated_sentence_stands_once(nlp):
     text = (
         "HPI: A 40-year-old man with gout and a painful toe.\n\nA 40-year-old man with gout and a painful toe.\nWell."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
 GAP = re.compile(r"[ \t'’-]?(?:\r?\n[ \t]*)?")  # what may stand between two words of one term
 EXTENDED = ("DISEASE", "SYMPTOM")
+MODEL = "model"
+LIKELY = 0.7, 0.5  # the scores from which a model's problem, and another entity of it, count without a dictionary
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,9 @@ def _extend(words: list[tuple[int, int, str]], joined: list[bool], i: int, first
 class Lexicon:
     """Add dictionary terms to `doc.ents`, and condition terms to `doc.spans["conditions"]`.
 
-    Entities that are there already are kept, and a term that overlaps one is left out. In the span group the label of
-    a span is the condition and its id the rule that found it.
+    Entities that are there already are kept, and a term that overlaps one is left out; but a term takes the place of
+    what a model found (`clinnlp_ner`), and where it found what no dictionary has, it must be sure. In the span group
+    the label of a span is the condition and its id the rule that found it.
 
     Parameters
     ----------
@@ -106,11 +108,16 @@ class Lexicon:
         matches = self.conditions.match(doc.text)
         group = [_span(doc, start, end, condition, rule) for start, end, condition, rule in matches]
         doc.spans[CONDITIONS] = SpanGroup(doc, name=CONDITIONS, spans=[s for s in group if s is not None])
-        doc.ents = [*doc.ents, *self._new_entities(doc)]
+        kept = [e for e in doc.ents if e._.source != MODEL]
+        terms = self._terms(doc, kept)
+        taken = {i for term in terms for i in range(term.start, term.end)}
+        guesses = [e for e in doc.ents if e._.source == MODEL and taken.isdisjoint(range(e.start, e.end))]
+        doc.ents = [*kept, *terms, *(e for e in guesses if self._is_likely(e))]
         return doc
 
-    def _new_entities(self, doc: Doc) -> Iterable[Span]:
-        taken = {i for e in doc.ents for i in range(e.start, e.end)}
+    def _terms(self, doc: Doc, kept: list[Span]) -> list[Span]:
+        """Give the dictionary terms that overlap no entity that is kept."""
+        taken = {i for e in kept for i in range(e.start, e.end)}
         spans: list[Span] = []
         for match in find_terms(doc.text, self.vocabulary):
             span = _span(doc, match.start, match.end, match.term.label)
@@ -120,6 +127,14 @@ class Lexicon:
                 span._.code_name = match.term.name if match.term.code else None
                 spans.append(span)
         return filter_spans(spans)
+
+    def _is_likely(self, entity: Span) -> bool:
+        """Say whether a model's entity that no dictionary knows counts; a problem has a word of three letters."""
+        is_problem = entity.label_ in EXTENDED
+        if is_problem and not any(t.is_alpha and len(t) > 2 for t in entity):
+            return False
+        least = LIKELY[0 if is_problem else 1]
+        return entity._.score >= least and entity.text.lower() not in self.vocabulary.ignored
 
 
 def _span(doc: Doc, start: int, end: int, label: str, rule: str = "") -> Span | None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
+from spacy.util import minibatch
 
 from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+
+if TYPE_CHECKING:
+    from clinnlp.models.token_classifier import Prediction
+
+DOCS = 32  # docs whose windows run together
 
 
 @Language.factory("clinnlp_ner")
@@ -15,43 +24,65 @@ class Ner:
     Parameters
     ----------
     model
-        A local folder, or a hub id whose files are in the local cache. Without one the component adds nothing: no
-        trained model ships with the package yet.
+        The name of a pack that ships, a local folder, or a hub id; see `clinnlp.models.pack.load_classifier`.
     labels
         The model's labels by ours, added to the shipped table.
-    stride
-        Word pieces that neighbouring windows share.
-    batch_size
-        Windows run at once.
+    download
+        Whether the files of a hub id may be fetched.
+    threads
+        Windows that an ONNX model runs at a time; as many as there are cores if None.
     """
 
     def __init__(
         self,
         nlp: Language,
         name: str = "clinnlp_ner",
-        model: str | None = None,
+        model: str = "mini",
         labels: dict[str, str] | None = None,
-        stride: int = 64,
-        batch_size: int = 8,
+        download: bool = False,
+        threads: int | None = None,
     ) -> None:
-        self.name = name
-        self.classifier = None
-        if model is not None:
-            from clinnlp.models.token_classifier import TokenClassifier
+        from clinnlp.models.pack import load_classifier
 
-            self.classifier = TokenClassifier(model, labels=labels, stride=stride, batch_size=batch_size)
+        self.name = name
+        self.classifier = load_classifier(model, labels=labels, download=download, threads=threads)
 
     def __call__(self, doc: Doc) -> Doc:
         """Add the entities of the doc."""
-        if self.classifier is None:
-            return doc
-        taken = {i for e in doc.ents for i in range(e.start, e.end)}
-        entities = list(doc.ents)
-        for found in self.classifier.predict(doc.text):
-            span = doc.char_span(found.start, found.end, label=found.label, alignment_mode="expand")
-            if span is not None and taken.isdisjoint(range(span.start, span.end)):
-                span._.source, span._.score = "model", found.score
-                taken.update(range(span.start, span.end))
-                entities.append(span)
-        doc.ents = entities
-        return doc
+        return _add(doc, self.classifier.predict(doc.text))
+
+    def pipe(self, stream: Iterable[Doc], batch_size: int = DOCS) -> Iterator[Doc]:
+        """Add the entities of each doc; the windows of `batch_size` docs run together."""
+        for docs in minibatch(stream, batch_size):
+            batch = list(docs)
+            found = self.classifier.predict_all([doc.text for doc in batch])
+            yield from map(_add, batch, found)
+
+
+def _add(doc: Doc, found: Iterable[Prediction]) -> Doc:
+    """Add entities where there are none."""
+    taken = {i for e in doc.ents for i in range(e.start, e.end)}
+    entities = list(doc.ents)
+    for entity in found:
+        span = _trimmed(doc.char_span(entity.start, entity.end, label=entity.label, alignment_mode="expand"))
+        if span is not None and taken.isdisjoint(range(span.start, span.end)):
+            span._.source, span._.score = "model", entity.score
+            taken.update(range(span.start, span.end))
+            entities.append(span)
+    doc.ents = entities
+    return doc
+
+
+def _trimmed(span: Span | None) -> Span | None:
+    """Leave out signs at the ends, and brackets that have no other half; None where no number and no
+    word but stop words is left."""
+    if span is None:
+        return None
+    start, end = span.start, span.end
+    while start < end and span.doc[start].is_punct and not (span.doc[start].text in "([" and ")" in span.text):
+        start += 1
+    while start < end and span.doc[end - 1].is_punct and not (span.doc[end - 1].text in ")]%" and "(" in span.text):
+        end -= 1
+    left = span.doc[start:end]
+    says_something = any((t.is_alpha and not t.is_stop) or t.like_num for t in left)
+    return Span(span.doc, start, end, label=span.label_) if says_something else None

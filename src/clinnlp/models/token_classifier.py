@@ -1,21 +1,26 @@
-"""A Hugging Face token classifier that reads whole notes in overlapping windows."""
+"""Entities of texts of any length, from a network that tags word pieces."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from clinnlp.errors import MissingExtraError, ModelError
+from clinnlp.errors import ModelError
+from clinnlp.models.gazetteer import word_types
+from clinnlp.models.networks import Network, Window
+from clinnlp.models.windows import Pieces, cut, special_ends, split_pieces
 from clinnlp.resources import read_yaml
 
 if TYPE_CHECKING:
     import numpy as np
 
-WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[^\w\s]")
-LONGEST = 512  # word pieces a window, where the tokenizer names no smaller limit
+OVERLAP = 32  # word pieces that neighbouring windows share at most
+OUTSIDE = ("O", "")
+TINY = 1e-30  # keeps the logarithm of a probability finite
+STARTS, ENDS = "BSU", "ELSU"  # prefixes of the first and the last word of an entity, in all schemes in use
+REMEMBERED = 2000  # windows whose results are kept: notes are full of copied text
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,135 +33,222 @@ class Prediction:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Labels that exclude each other: their columns, tags (prefix and label), temperature, and the labels to keep."""
+
+    columns: list[int]
+    tags: list[tuple[str, str]]
+    temperature: float
+    kept: frozenset[str]
+
+
 class TokenClassifier:
-    """Runs a token-classification model of transformers on texts of any length.
+    """Finds entities in texts of any length.
 
     Parameters
     ----------
-    model
-        A local folder, or a hub id whose files are in the local cache.
+    network
+        Tags word pieces. Labels may be named `HEAD/B-Label`: labels of one head exclude each other.
+    heads
+        The heads to read, and of each the labels (ours) that are kept, all if there are none; the first has the word
+        where entities overlap. All heads if None.
     labels
-        The model's labels, without B- and I-, by ours; added to the shipped table. Labels in neither are dropped.
-    stride
-        Word pieces that neighbouring windows share.
-    batch_size
-        Windows run at once.
+        The model's labels, without B- and I-, by ours; added to the shipped table. Others keep their names.
+    temperatures
+        What the logits of a head are divided by, to make its probabilities right.
+    overlap
+        Word pieces that neighbouring windows share at most.
 
     Raises
     ------
-    MissingExtraError
-        When torch is not installed.
     ModelError
-        When the model is not there, has no fast tokenizer, or none of its labels is known.
+        When the model has no head of that name.
     """
 
     def __init__(
-        self, model: str, *, labels: Mapping[str, str] | None = None, stride: int = 64, batch_size: int = 8
+        self,
+        network: Network,
+        *,
+        heads: Mapping[str, Sequence[str]] | None = None,
+        labels: Mapping[str, str] | None = None,
+        temperatures: Mapping[str, float] | None = None,
+        overlap: int = OVERLAP,
     ) -> None:
-        self.tokenizer, self.network = _load(model)
-        self.stride, self.batch_size = stride, batch_size
-        known = {k.lower(): v for k, v in (read_yaml("model_labels.yml") | dict(labels or {})).items()}
-        self.tags = {int(i): _split_tag(tag) for i, tag in self.network.config.id2label.items()}
-        self.labels = {name: known[name.lower()] for _, name in self.tags.values() if name.lower() in known}
-        if not self.labels:
-            names = sorted({name for _, name in self.tags.values() if name})
-            raise ModelError(f"No label of {model} is known: {', '.join(names)}. Map them with labels={{...}}.")
+        self.network = network
+        self.before, self.after = special_ends(network.tokenizer)
+        self.limit = network.longest - len(self.before) - len(self.after)
+        self.overlap = min(overlap, self.limit // 4)
+        own = {k.lower(): v for k, v in (read_yaml("model_labels.yml") | dict(labels or {})).items()}
+        found: dict[str, tuple[list[int], list[tuple[str, str]]]] = {}
+        for column, label in enumerate(network.labels):
+            head, _, tag = label.rpartition("/")
+            prefix, name = split_tag(tag)
+            columns, tags = found.setdefault(head, ([], []))
+            columns.append(column)
+            tags.append((prefix, own.get(name.lower(), name)))
+        if unknown := set(heads or ()) - set(found):
+            raise ModelError(f"The model has no head {', '.join(sorted(unknown))}. It has: {', '.join(found)}.")
+        chosen = dict.fromkeys(found, ()) if heads is None else heads
+        self.heads = {
+            h: Head(*found[h], (temperatures or {}).get(h, 1.0), frozenset(kept)) for h, kept in chosen.items()
+        }
+        self._known: OrderedDict[Window, np.ndarray] = OrderedDict()
 
     def predict(self, text: str) -> list[Prediction]:
-        """Find the entities of a text; each has `text[start:end]` for its words.
+        """Find the entities of a text; each has `text[start:end]` for its words."""
+        return self.predict_all([text])[0]
 
-        A word takes the tag of its first word piece, read in the window where that piece is farthest from an edge.
+    def predict_all(self, texts: Sequence[str]) -> list[list[Prediction]]:
+        """Find the entities of each text; a window that stands in several texts runs once."""
+        return [self.decode(*text) for text in self.read(texts)]
+
+    def read(self, texts: Sequence[str]) -> list[tuple[str, Pieces, np.ndarray]]:
+        """Give each text with its word pieces, and the logits of its words, of shape (words, labels).
+
+        A word has those of its first word piece, read in the window where that piece is farthest from an edge.
         """
-        words = [m.span() for m in WORD.finditer(text)]
-        if not words:
-            return []
-        probabilities = self._word_probabilities(text, words)
-        return list(self._decode(words, probabilities))
+        cuts = []
+        for text in texts:
+            pieces = split_pieces(text, self.network.tokenizer)
+            spans = cut(text, pieces, self.limit, self.overlap)
+            types = word_types(text, pieces.words) if self.network.types and spans else None
+            cuts.append((text, pieces, spans, [self._window(pieces, span, types) for span in spans]))
+        results = self._run([window for *_, windows in cuts for window in windows])
+        return [
+            (text, pieces, self._merge(pieces, spans, [results[w] for w in windows]))
+            for text, pieces, spans, windows in cuts
+        ]
 
-    def _word_probabilities(self, text: str, words: list[tuple[int, int]]) -> np.ndarray:
-        """Give the probability of each tag for each word, as an array of shape (words, tags)."""
-        import numpy as np
+    def set_temperature(self, head: str, temperature: float) -> None:
+        """Divide the logits of a head by another temperature."""
+        self.heads[head] = replace(self.heads[head], temperature=temperature)
 
-        limit = min(self.tokenizer.model_max_length, LONGEST)
-        encoded = self.tokenizer(
-            text, truncation=True, max_length=limit, stride=min(self.stride, limit // 4), padding=True,
-            return_overflowing_tokens=True, return_offsets_mapping=True, return_tensors="np",
-        )  # fmt: skip
-        offsets = encoded["offset_mapping"]
-        found = np.zeros((len(words), len(self.tags)))
-        outside = next((i for i, (prefix, _) in self.tags.items() if prefix == "O"), 0)
-        found[:, outside] = 1.0  # of a word that the tokenizer leaves out
-        distance = np.full(len(words), -1)
-        word_of = np.full(len(text) + 1, -1)
-        for w, (start, end) in enumerate(words):
-            word_of[start:end] = w
-        for window, probabilities in enumerate(self._run(encoded)):
-            seen = -1
-            pieces = [(i, a, b) for i, (a, b) in enumerate(offsets[window].tolist()) if b > a]
-            for order, (i, a, b) in enumerate(pieces):
-                a += len(text[a:b]) - len(text[a:b].lstrip())
-                w = int(word_of[a])
-                edge = min(order, len(pieces) - 1 - order)
-                if w >= 0 and w != seen and edge > distance[w] and a <= words[w][0]:
-                    found[w], distance[w] = probabilities[i], edge
-                seen = w
+    def unseen(self, text: str) -> list[tuple[int, int]]:
+        """Give the words that no window shows to the network: none, but for words that its tokenizer leaves out."""
+        pieces = split_pieces(text, self.network.tokenizer)
+        seen = {p for a, b in cut(text, pieces, self.limit, self.overlap) for p in range(a, b)}
+        return [span for span, p in zip(pieces.words, pieces.first, strict=True) if p not in seen]
+
+    def _window(self, pieces: Pieces, span: tuple[int, int], types: list[int] | None) -> Window:
+        ids = (*self.before, *pieces.ids[slice(*span)], *self.after)
+        if types is None:
+            return ids, (0,) * len(ids)
+        inside = (types[word] for word in pieces.word_of[slice(*span)])
+        return ids, (*(0,) * len(self.before), *inside, *(0,) * len(self.after))
+
+    def _run(self, windows: list[Window]) -> dict[Window, np.ndarray]:
+        """Give the logits of each window, without its special tokens."""
+        new = [w for w in dict.fromkeys(windows) if w not in self._known]
+        stop = len(self.after)
+        for window, logits in zip(new, self.network.logits(new), strict=True):
+            self._known[window] = logits[len(self.before) : len(logits) - stop]
+        found = {window: self._known[window] for window in windows}
+        for window in found:
+            self._known.move_to_end(window)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
         return found
 
-    def _run(self, encoded: Mapping[str, Any]) -> Iterator[np.ndarray]:
-        """Give the probabilities of each window, of shape (word pieces, tags)."""
-        import torch
+    def _merge(self, pieces: Pieces, spans: list[tuple[int, int]], results: list[np.ndarray]) -> np.ndarray:
+        """Give the logits of each word, of shape (words, labels); those of a word without a piece are not numbers."""
+        import numpy as np
 
-        names = [n for n in self.tokenizer.model_input_names if n in encoded]
-        for first in range(0, len(encoded["input_ids"]), self.batch_size):
-            batch = {n: torch.as_tensor(encoded[n][first : first + self.batch_size]) for n in names}
-            with torch.inference_mode():
-                yield from self.network(**batch).logits.softmax(-1).numpy()
+        found = np.full((len(pieces.words), len(self.network.labels)), np.nan, dtype=np.float32)
+        distance = [-1] * len(pieces.words)
+        for (first, last), logits in zip(spans, results, strict=True):
+            word = pieces.word_of[first]
+            while word < len(pieces.words) and pieces.first[word] < last:
+                p = pieces.first[word]
+                if p >= first and (edge := min(p - first, last - 1 - p)) > distance[word]:
+                    distance[word], found[word] = edge, logits[p - first]
+                word += 1
+        return found
 
-    def _decode(self, words: list[tuple[int, int]], probabilities: np.ndarray) -> Iterator[Prediction]:
-        """Join the words of an entity: a B- tag, or another label than before, starts a new one."""
-        current: list[tuple[int, float]] = []
-        name = ""
-        for w, best in enumerate(probabilities.argmax(axis=1)):
-            prefix, new = self.tags[int(best)]
-            if current and (prefix == "B" or new != name or new not in self.labels):
-                yield self._entity(words, current, name)
-                current = []
-            if new in self.labels:
-                current.append((w, float(probabilities[w, best])))
-            name = new
-        if current:
-            yield self._entity(words, current, name)
-
-    def _entity(self, words: list[tuple[int, int]], parts: list[tuple[int, float]], name: str) -> Prediction:
-        score = sum(p for _, p in parts) / len(parts)
-        return Prediction(words[parts[0][0]][0], words[parts[-1][0]][1], self.labels[name], round(score, 4))
+    def decode(self, text: str, pieces: Pieces, logits: np.ndarray) -> list[Prediction]:
+        """Read the entities off the logits of the words, head by head."""
+        found: list[Prediction] = []
+        for head in self.heads.values():
+            new = _entities(text, pieces.words, head, logits[:, head.columns])
+            taken = found.copy()
+            found += [
+                e
+                for e in new
+                if (not head.kept or e.label in head.kept)
+                and not any(e.start < t.end and t.start < e.end for t in taken)
+            ]
+        return sorted(found, key=lambda e: (e.start, e.end))
 
 
-def _split_tag(tag: str) -> tuple[str, str]:
-    """Split "B-Disease" into prefix and label; a tag without prefix gets "I", and "O" has no label."""
-    if tag == "O":
+def _entities(text: str, words: list[tuple[int, int]], head: Head, logits: np.ndarray) -> Iterator[Prediction]:
+    """Join the words of an entity: a new one starts with its tag, with another label, and on a new line."""
+    import numpy as np
+
+    if not words:
+        return
+    scaled = logits / head.temperature
+    scaled[np.isnan(scaled)] = 0.0
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    for w in np.flatnonzero(np.isnan(logits[:, 0])).tolist():  # a word that the network has not seen is outside
+        probabilities[w] = [float(not label) for _, label in head.tags]
+    same = {label: [i for i, (_, other) in enumerate(head.tags) if other == label] for _, label in head.tags}
+    current: list[tuple[int, float]] = []
+    before = OUTSIDE
+    for w, best in enumerate(_best_path(np.log(probabilities + TINY), head.tags)):
+        tag = head.tags[best]
+        starts = tag[0] in STARTS or before[0] in ENDS or tag[1] != before[1]
+        if current and (starts or "\n" in text[words[w - 1][1] : words[w][0]]):
+            yield _entity(words, current, before[1])
+            current = []
+        if tag[1]:
+            current.append((w, float(probabilities[w, same[tag[1]]].sum())))
+        before = tag
+    if current:
+        yield _entity(words, current, before[1])
+
+
+def _best_path(scores: np.ndarray, tags: list[tuple[str, str]]) -> list[int]:
+    """Find the most probable tags of all words in which no entity goes on that has not begun (Viterbi's algorithm).
+
+    `scores` are log probabilities, of shape (words, tags).
+    """
+    import numpy as np
+
+    allowed = np.array([[_may_follow(a, b, tags) for b in tags] for a in [OUTSIDE, *tags]])
+    blocked = np.where(allowed, 0.0, -np.inf)
+    best = scores[0] + blocked[0]
+    came_from = []
+    for row in scores[1:]:
+        ways = best[:, None] + blocked[1:]
+        came_from.append(ways.argmax(axis=0))
+        best = ways.max(axis=0) + row
+    path = [int(best.argmax())]
+    for step in reversed(came_from):
+        path.append(int(step[path[-1]]))
+    return path[::-1]
+
+
+def _may_follow(before: tuple[str, str], tag: tuple[str, str], tags: list[tuple[str, str]]) -> bool:
+    """Say whether a tag may follow another: one that goes on needs a beginning, where the scheme has one for it."""
+    begins = any(prefix in STARTS and label == tag[1] for prefix, label in tags)
+    if not begins or tag[0] in STARTS or not tag[1]:
+        return True
+    return before[1] == tag[1] and before[0] not in ENDS
+
+
+def _entity(words: list[tuple[int, int]], parts: list[tuple[int, float]], label: str) -> Prediction:
+    score = sum(p for _, p in parts) / len(parts)
+    return Prediction(words[parts[0][0]][0], words[parts[-1][0]][1], label, round(score, 4))
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """Split a tag into prefix and label; one without prefix gets "I", and "O" has no label.
+
+    >>> split_tag("B-Disease"), split_tag("DRUG"), split_tag("O")
+    (('B', 'Disease'), ('I', 'DRUG'), ('O', ''))
+    """
+    if tag in ("O", "0"):
         return "O", ""
     prefix, _, name = tag.partition("-")
-    return (prefix, name) if prefix in ("B", "I") and name else ("I", tag)
-
-
-def _load(model: str) -> tuple[Any, Any]:
-    """Load tokenizer and network from the local disk."""
-    try:
-        import torch  # noqa: F401  (transformers needs it to run the model)
-    except ImportError:
-        raise MissingExtraError("torch", "torch") from None
-    from transformers import AutoModelForTokenClassification, AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
-        network = AutoModelForTokenClassification.from_pretrained(model, local_files_only=True)
-    except (OSError, ValueError) as error:
-        where = "that folder" if Path(model).is_dir() else "a local folder or the local model cache"
-        raise ModelError(
-            f"The model {model} could not be loaded from {where} ({type(error).__name__}). Give the folder of a "
-            "token-classification model with config.json, tokenizer.json and model.safetensors; nothing is downloaded."
-        ) from None
-    if not tokenizer.is_fast:
-        raise ModelError(f"The tokenizer of {model} gives no character offsets. Save it with a tokenizer.json.")
-    return tokenizer, network.eval()
+    return (prefix, name) if prefix in set(STARTS + ENDS + "IM") and name else ("I", tag)
