@@ -57,6 +57,11 @@ def test_wheel_holds_the_resources_and_no_pickles(wheel):
     resources = {str(p.relative_to(ROOT / "src")) for p in (ROOT / "src/clinnlp/resources").rglob("*.*")}
     assert {n for n in resources if "__pycache__" not in n} <= names
     assert "clinnlp/py.typed" in names
+    pack = [i for i in wheel.infolist() if i.filename.startswith("clinnlp/models/packs/mini/")]
+    assert {"model.onnx", "model.safetensors", "tokenizer.json", "manifest.json", "README.md"} <= {
+        i.filename.rpartition("/")[2] for i in pack
+    }
+    assert sum(i.file_size for i in pack) <= 80e6
     assert not [n for n in names if n.endswith((".pkl", ".pickle", ".bin", ".pt"))]
 
 
