@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from clinnlp.models.export import export_onnx
-from clinnlp.models.networks import OnnxNetwork
-from clinnlp.models.pack import PACKS
+from clinnlp.models.networks import OnnxNetwork, count_cores
+from clinnlp.models.pack import find_pack
 from clinnlp.models.token_classifier import TokenClassifier
 
 warnings.simplefilter("ignore")
@@ -85,13 +85,13 @@ def main() -> None:
     parser.add_argument("--notes", dest="count", type=int, default=60)
     parser.add_argument("--pack", default="mini")
     arguments = parser.parse_args()
-    folder = PACKS / arguments.pack if (PACKS / arguments.pack).is_dir() else Path(arguments.pack)
+    folder = find_pack(arguments.pack) or Path(arguments.pack)
     lines = arguments.notes.read_text(encoding="utf-8").splitlines()[: arguments.count]
     texts = [json.loads(line)["text"] for line in lines]
     shared = texts[0][: sum(map(len, texts)) // len(texts)]
     corpora = {"fresh": texts, "copied forward": [f"{shared}\n\n{text[: len(shared)]}" for text in texts]}
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    print(f"cores {len(os.sched_getaffinity(0))}, notes {len(texts)}, pack {arguments.pack}")
+    print(f"cores {count_cores()}, notes {len(texts)}, pack {arguments.pack}")
     peak = matrix_rate()
     networks = {"8-bit integers": OnnxNetwork(folder), "float": float_network(folder)}
     for name, corpus in corpora.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -99,5 +98,5 @@ def calibration_error(scores: Sequence[float], right: Sequence[bool], bins: int 
     groups: dict[int, list[tuple[float, bool]]] = {}
     for score, is_right in zip(scores, right, strict=True):
         groups.setdefault(min(bins - 1, int(score * bins)), []).append((score, is_right))
-    gaps = Counter({b: abs(sum(s for s, _ in g) - sum(r for _, r in g)) for b, g in groups.items()})
-    return round(sum(gaps.values()) / max(1, len(scores)), 4)
+    gaps = (abs(sum(s for s, _ in g) - sum(r for _, r in g)) for g in groups.values())
+    return round(sum(gaps) / max(1, len(scores)), 4)

@@ -23,14 +23,8 @@ class Ner:
 
     Parameters
     ----------
-    model
-        The name of a pack that ships, a local folder, or a hub id; see `clinnlp.models.pack.load_classifier`.
-    labels
-        The model's labels by ours, added to the shipped table.
-    download
-        Whether the files of a hub id may be fetched.
-    threads
-        Windows that an ONNX model runs at a time; as many as there are cores if None.
+    model, labels, download, threads
+        What `clinnlp.models.load_classifier` takes.
     """
 
     def __init__(
@@ -74,8 +68,7 @@ def _add(doc: Doc, found: Iterable[Prediction]) -> Doc:
 
 
 def _trimmed(span: Span | None) -> Span | None:
-    """Leave out signs at the ends, and brackets that have no other half; None where no number and no
-    word but stop words is left."""
+    """Leave out signs at the ends; None where no number and no word but stop words is left."""
     if span is None:
         return None
     start, end = span.start, span.end

@@ -6,12 +6,14 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinnlp.evaluate import calibration_error, score_entities
+from clinnlp.models.documents import Document
 from clinnlp.models.networks import OnnxNetwork
 from clinnlp.models.pack import ONNX, sha256
 from clinnlp.models.token_classifier import Prediction, TokenClassifier
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from clinnlp.models.training import Recipe
 
 TEMPERATURES = [t / 10 for t in range(5, 31)]
-Document = Mapping[str, Any]
 
 
 def write_pack(
@@ -43,7 +44,8 @@ def write_pack(
     export_onnx(model, out / ONNX)
     model.half().save_pretrained(out)
     tokenizer.save_pretrained(out)
-    found = {head: _score(out, head, documents) for head, documents in development.items() if documents}
+    network = OnnxNetwork(out)
+    found = {head: _score(network, head, documents) for head, documents in development.items() if documents}
     manifest = {
         "recipe": asdict(recipe),
         "heads": recipe.default_heads or dict.fromkeys(recipe.corpora, ()),
@@ -54,9 +56,8 @@ def write_pack(
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
-def _score(folder: Path, head: str, documents: Sequence[Document]) -> tuple[float, dict[str, Any]]:
+def _score(network: OnnxNetwork, head: str, documents: Sequence[Document]) -> tuple[float, dict[str, Any]]:
     """Fit the temperature of a head, and score it."""
-    network = OnnxNetwork(folder)
     labels = [name for name in network.labels if name.startswith(f"{head}/")]
     own = {name.rpartition("-")[2]: name.rpartition("-")[2] for name in labels}
     gold = [{(e["start"], e["end"], e["label"]) for e in d["entities"] if e["label"] in own} for d in documents]
@@ -101,8 +102,7 @@ def export_onnx(model: Any, path: Path, *, quantise: bool = True) -> None:
     example = {name: torch.ones((2, 16), dtype=torch.long) for name in names}
     length = {0: "windows", 1: "pieces"}
     model.eval().set_attn_implementation("eager")  # the form of attention that the optimiser knows how to fuse
-    logging.disable(logging.WARNING)  # advice about the exporters, which nobody can follow here
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), _without_advice():
         warnings.simplefilter("ignore")  # torch prefers its other exporter, whose graphs the optimiser fuses less
         plain, fused = Path(folder) / "plain.onnx", Path(folder) / "fused.onnx"
         torch.onnx.export(
@@ -121,4 +121,14 @@ def export_onnx(model: Any, path: Path, *, quantise: bool = True) -> None:
             )  # fmt: skip
         else:
             path.write_bytes(fused.read_bytes())
-    logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep the exporters from logging advice that nobody can follow here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

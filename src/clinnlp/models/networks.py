@@ -64,7 +64,7 @@ class OnnxNetwork:
             str(folder / file), sess_options=options, providers=["CPUExecutionProvider"]
         )
         self.inputs = {i.name for i in self.session.get_inputs()}
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or count_cores()
 
     def logits(self, windows: Sequence[Window]) -> list[np.ndarray]:
         """Give an array of shape (word pieces, labels) for each window."""
@@ -166,6 +166,11 @@ def _positions(config: Any) -> int:
     """Give the number of word pieces that a model has positions for; RoBERTa and its kind start two later."""
     most = getattr(config, "max_position_embeddings", None) or LONGEST
     return int(most) - (2 if config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer") else 0)
+
+
+def count_cores() -> int:
+    """Give the number of cores that this process may use, or where the system does not say, that the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make_batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

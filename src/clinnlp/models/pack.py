@@ -42,8 +42,8 @@ def load_classifier(
     from clinnlp.models.networks import OnnxNetwork, TorchNetwork
 
     name, _, head = model.partition("/")
-    folder = PACKS / name
-    if not (folder / "config.json").is_file():
+    folder = find_pack(name)
+    if folder is None:
         folder, head = Path(model), ""
     if not (folder / ONNX).is_file():
         return TokenClassifier(TorchNetwork(model, download=download), labels=labels)
@@ -52,6 +52,12 @@ def load_classifier(
     return TokenClassifier(
         OnnxNetwork(folder, threads=threads), heads=heads, labels=labels, temperatures=manifest.get("temperatures")
     )
+
+
+def find_pack(name: str) -> Path | None:
+    """Give the folder of a pack that ships; None where none has that name."""
+    folder = PACKS / name
+    return folder if (folder / "config.json").is_file() else None
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

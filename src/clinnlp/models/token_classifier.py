@@ -35,10 +35,15 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Labels that exclude each other: their columns, tags (prefix and label), temperature, and the labels to keep."""
+    """Labels that exclude each other: their columns, tags (prefix and label), temperature, and the labels to keep.
+
+    `blocked` is 0 where a tag may follow another and minus infinity elsewhere, of shape (1 + tags, tags): the first row
+    is for the first word.
+    """
 
     columns: list[int]
     tags: list[tuple[str, str]]
+    blocked: np.ndarray
     temperature: float
     kept: frozenset[str]
 
@@ -91,7 +96,8 @@ class TokenClassifier:
             raise ModelError(f"The model has no head {', '.join(sorted(unknown))}. It has: {', '.join(found)}.")
         chosen = dict.fromkeys(found, ()) if heads is None else heads
         self.heads = {
-            h: Head(*found[h], (temperatures or {}).get(h, 1.0), frozenset(kept)) for h, kept in chosen.items()
+            h: Head(*found[h], _blocked(found[h][1]), (temperatures or {}).get(h, 1.0), frozenset(kept))
+            for h, kept in chosen.items()
         }
         self._known: OrderedDict[Window, np.ndarray] = OrderedDict()
 
@@ -195,7 +201,7 @@ def _entities(text: str, words: list[tuple[int, int]], head: Head, logits: np.nd
     same = {label: [i for i, (_, other) in enumerate(head.tags) if other == label] for _, label in head.tags}
     current: list[tuple[int, float]] = []
     before = OUTSIDE
-    for w, best in enumerate(_best_path(np.log(probabilities + TINY), head.tags)):
+    for w, best in enumerate(_best_path(np.log(probabilities + TINY), head.blocked)):
         tag = head.tags[best]
         starts = tag[0] in STARTS or before[0] in ENDS or tag[1] != before[1]
         if current and (starts or "\n" in text[words[w - 1][1] : words[w][0]]):
@@ -208,15 +214,11 @@ def _entities(text: str, words: list[tuple[int, int]], head: Head, logits: np.nd
         yield _entity(words, current, before[1])
 
 
-def _best_path(scores: np.ndarray, tags: list[tuple[str, str]]) -> list[int]:
+def _best_path(scores: np.ndarray, blocked: np.ndarray) -> list[int]:
     """Find the most probable tags of all words in which no entity goes on that has not begun (Viterbi's algorithm).
 
-    `scores` are log probabilities, of shape (words, tags).
+    `scores` are log probabilities, of shape (words, tags); `blocked` is that of the head.
     """
-    import numpy as np
-
-    allowed = np.array([[_may_follow(a, b, tags) for b in tags] for a in [OUTSIDE, *tags]])
-    blocked = np.where(allowed, 0.0, -np.inf)
     best = scores[0] + blocked[0]
     came_from = []
     for row in scores[1:]:
@@ -227,6 +229,14 @@ def _best_path(scores: np.ndarray, tags: list[tuple[str, str]]) -> list[int]:
     for step in reversed(came_from):
         path.append(int(step[path[-1]]))
     return path[::-1]
+
+
+def _blocked(tags: list[tuple[str, str]]) -> np.ndarray:
+    """Give what a head has as `blocked`."""
+    import numpy as np
+
+    allowed = np.array([[_may_follow(a, b, tags) for b in tags] for a in [OUTSIDE, *tags]])
+    return np.where(allowed, 0.0, -np.inf)
 
 
 def _may_follow(before: tuple[str, str], tag: tuple[str, str], tags: list[tuple[str, str]]) -> bool:

