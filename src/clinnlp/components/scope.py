@@ -101,15 +101,12 @@ def _words(term: str) -> list[str]:
     return words
 
 
-Terms = list[tuple[re.Pattern[str], Rule]]
-
-
 @cache
-def load_index() -> dict[str, tuple[re.Pattern[str], Terms]]:
-    """Index the terms of all rules by their first word, with a pattern that tells whether any of them matches."""
+def load_index() -> dict[str, list[tuple[str, Rule]]]:
+    """Index the terms of all rules, as regular expressions, by their first word."""
     data = read_yaml("context.yml")
     groups = {name: words.replace(" ", "") for name, words in data["groups"].items()}
-    index: dict[str, Terms] = {}
+    index: dict[str, list[tuple[str, Rule]]] = {}
     for entry in (*data["rules"], *data["stops"]):
         axes = entry.get("axis", ())
         rule = Rule(
@@ -127,12 +124,16 @@ def load_index() -> dict[str, tuple[re.Pattern[str], Terms]]:
                 term = term.replace(f"{{{name}}}", f"({words})")
             words = _words(term)
             term = re.sub(r"(?<!\\)\((?!\?)", "(?:", term).replace(" ?", r"\s*").replace(" ", r"\s+")
-            pattern = re.compile(term + r"(?:(?<!\w)|(?!\w))")
             for word in words:
-                index.setdefault(word, []).append((pattern, rule))
-    return {
-        word: (re.compile("|".join(pattern.pattern for pattern, _ in terms)), terms) for word, terms in index.items()
-    }
+                index.setdefault(word, []).append((term + r"(?:(?<!\w)|(?!\w))", rule))
+    return index
+
+
+@cache
+def _compiled(word: str) -> tuple[re.Pattern[str], list[tuple[re.Pattern[str], Rule]]]:
+    """Give the terms that start with a word of the index, with a pattern that tells whether any of them matches."""
+    terms = load_index()[word]
+    return re.compile("|".join(p for p, _ in terms)), [(re.compile(p), rule) for p, rule in terms]
 
 
 def _match(text: str) -> list[tuple[int, int, Rule]]:
@@ -140,12 +141,14 @@ def _match(text: str) -> list[tuple[int, int, Rule]]:
     index = load_index()
     found: list[tuple[int, int, Rule]] = []
     for word in WORD.finditer(text):
-        start, key = word.start(), word[0]
-        options = index.get("0" if key[0].isdigit() else key)
-        if options is None or not options[0].match(text, start):
+        start, key = word.start(), "0" if word[0][0].isdigit() else word[0]
+        if key not in index:
+            continue
+        any_term, terms = _compiled(key)
+        if not any_term.match(text, start):
             continue
         best, chosen = start, None
-        for pattern, rule in options[1]:
+        for pattern, rule in terms:
             match = pattern.match(text, start)
             if match and match.end() > best:
                 best, chosen = match.end(), rule
