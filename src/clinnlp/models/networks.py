@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -56,7 +56,7 @@ class OnnxNetwork:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.labels = [config["id2label"][str(i)] for i in range(len(config["id2label"]))]
-        self.longest = config.get("longest_window") or min(LONGEST, config.get("max_position_embeddings", LONGEST))
+        self.longest = _longest(config)
         self.types = bool(config.get("reads_dictionary"))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -132,9 +132,7 @@ class TorchNetwork:
         self.network = network.eval()
         self.tokenizer = tokenizer.backend_tokenizer
         self.labels = [config.id2label[i] for i in range(config.num_labels)]
-        self.longest = getattr(config, "longest_window", None) or min(
-            LONGEST, tokenizer.model_max_length, _positions(config)
-        )
+        self.longest = min(_longest(config.to_dict()), tokenizer.model_max_length)
         self.types = bool(getattr(config, "reads_dictionary", False))
         self.pad = tokenizer.pad_token_id or 0
 
@@ -162,10 +160,11 @@ class TorchNetwork:
         return found
 
 
-def _positions(config: Any) -> int:
-    """Give the number of word pieces that a model has positions for; RoBERTa and its kind start two later."""
-    most = getattr(config, "max_position_embeddings", None) or LONGEST
-    return int(most) - (2 if config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer") else 0)
+def _longest(config: Mapping[str, Any]) -> int:
+    """Give the word pieces of a window; RoBERTa and its kind have two positions fewer than they say."""
+    positions = config.get("max_position_embeddings") or LONGEST
+    lost = 2 if config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "longformer") else 0
+    return int(config.get("longest_window") or min(LONGEST, positions - lost))
 
 
 def count_cores() -> int:
