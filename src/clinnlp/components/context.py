@@ -24,15 +24,17 @@ PATIENT = re.compile(r"\b(?:patient|pt|personal|personally|himself|herself)\b")
 CURRENT = re.compile(r"\b(?:this is|current|currently|now|today|presents|presenting|active|ongoing)\b")
 ATTACHED = re.compile(r"\b(?:with|w/)\s")
 CHRONIC = re.compile(r"\bchronic(?:ally)?\s+$")
+LETTER = re.compile(r"[^\W\d_]")
 PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
 ORDER = ("family", "negated", "hypothetical", "uncertain", "historical")
 SECTION_RULES = {
     category: Rule(f"section.{category}", (axis,))
     for category, axis in (
         ("family_history", "family"), ("past_medical_history", "historical"), ("past_surgical_history", "historical"),
-        ("allergies", "historical"),
+        ("allergies", "historical"), ("social_history", "historical"),
     )
 }  # fmt: skip
+BACKGROUND = "background"  # historical, but of what lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What the words around a mention say of it: for each axis the reason why it holds, or None."""
+    """What the words around a mention say of it: for each axis the reason why it holds, or None.
+
+    `is_background` says that what is told as history lasts (a chronic disease, a habit), so that the patient has it now.
+    """
 
     start: int
     end: int
@@ -60,11 +65,13 @@ class Assertion:
     historical: Reason | None = None
     hypothetical: Reason | None = None
     family: Reason | None = None
+    is_background: bool = False
 
     @property
     def reason(self) -> Reason | None:
         """The reason of the axis that gives the assertion; None where it is "present"."""
-        return next((reason for axis in ORDER if (reason := getattr(self, axis))), None)
+        axes = ORDER[:-1] if self.is_background else ORDER
+        return next((reason for axis in axes if (reason := getattr(self, axis))), None)
 
 
 @cache
@@ -109,10 +116,24 @@ class _Finder:
         if "negated" in best and "family" in best and best["family"][1].rule.default:
             del best["family"]
         self._drop_modifiers(best)
-        reasons = {axis: self._reason(cue) for axis, (_, cue) in best.items() if axis in AXES}
-        if section and section.category in SECTION_RULES and "negated" not in reasons:
+        reasons = {axis: self._reason(cue) for axis, (_, cue) in best.items() if axis != "affirmed"}
+        if section and section.category in SECTION_RULES:
             self._add_default(reasons, start, end, section)
-        return Assertion(start, end, **reasons)
+        background = reasons.pop(BACKGROUND, None) or self._alone(start, end, section)
+        is_background = background is not None and "historical" not in reasons
+        if is_background:
+            reasons["historical"] = background
+        return Assertion(start, end, **reasons, is_background=is_background)
+
+    def _alone(self, start: int, end: int, section: Section | None) -> Reason | None:
+        """Why a mention is history by itself: a habit, or outside any section a lasting disease alone in its line."""
+        if _terms("habits").search(self.low, start, end):
+            return Reason("", start, start, "mention.habit", (start, end))
+        first, last = self.sentences.around(start)
+        alone = not LETTER.search(self.low, first, start) and not LETTER.search(self.low, end, last)
+        if section is None and alone and self._is_chronic(start, end):
+            return Reason("", start, start, "mention.listed", (first, last))
+        return None
 
     def _nearest(self, start: int, end: int) -> dict[str, tuple[int, Cue]]:
         """The nearest cue of each axis that reaches the mention, with its distance."""
@@ -124,9 +145,9 @@ class _Finder:
             if gap is None:
                 continue
             for axis in cue.rule.axes:
-                if axis in best and gap >= best[axis][0]:
-                    continue
-                if axis != "historical" or cue.rule.firm or self._is_past(cue, start, end):
+                if axis == "historical" and not (cue.rule.firm or self._is_past(cue, start, end)):
+                    axis = BACKGROUND
+                if axis not in best or gap < best[axis][0]:
                     best[axis] = gap, cue
         return best
 
@@ -160,20 +181,25 @@ class _Finder:
         """Add what the section alone says of a mention that no cue denies."""
         rule = SECTION_RULES[section.category]
         first, last = self.sentences.around(start)
-        if rule.axes[0] in reasons:
+        axis = rule.axes[0]
+        if axis in reasons or (axis == "family" and "negated" in reasons):
             return
         if section.category in ("family_history", "allergies"):
             body = self.text[section.body_start : start].lstrip()
             patient = PATIENT.search(self.low, max(first, section.start), start)
-            if PARAGRAPH.search(body) or (patient and rule.axes == ("family",)):
+            if PARAGRAPH.search(body) or (patient and axis == "family"):
                 return
         elif CURRENT.search(self.low, first, start):
             return
-        if rule.axes == ("historical",) and self._is_chronic(start, end):
-            return
-        if section.category == "past_medical_history" and not _terms("events").search(self.low, start, end):
-            return
-        reasons[rule.axes[0]] = Reason("", start, start, rule.id, (first, last))
+        if axis == "historical" and not self._is_over(start, end, section.category):
+            axis = BACKGROUND
+        reasons.setdefault(axis, Reason("", start, start, rule.id, (first, last)))
+
+    def _is_over(self, start: int, end: int, category: str) -> bool:
+        """Whether a mention in a section of the history is past, and no lasting condition."""
+        if category == "past_medical_history" and not _terms("events").search(self.low, start, end):
+            return False
+        return category != "social_history" and not self._is_chronic(start, end)
 
     def _reason(self, cue: Cue) -> Reason:
         return Reason(self.text[cue.start : cue.end], cue.start, cue.end, cue.rule.id, (cue.low, cue.high))
@@ -230,6 +256,7 @@ class Context:
             for axis in AXES:
                 span._.set(f"is_{axis}", getattr(found, axis) is not None)
             reason = found.reason
+            span._.is_background = found.is_background
             span._.cue = (reason.cue or None) if reason else None
             span._.rule = reason.rule if reason else None
         return doc

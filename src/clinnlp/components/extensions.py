@@ -13,8 +13,13 @@ CONDITIONS = "conditions"  # the span group of condition terms: span.label_ is t
 
 
 def _assertion(span: Span) -> str:
-    """The first that holds of family, absent, hypothetical, uncertain, historical, present."""
+    """The first that holds of family, absent, hypothetical, uncertain, historical, present.
+
+    What is told as history but lasts (`is_background`) is present.
+    """
     for name in ASSERTIONS[:-1]:
+        if name == "historical" and span._.is_background:
+            continue
         if span._.get("is_negated" if name == "absent" else f"is_{name}"):
             return name
     return ASSERTIONS[-1]
@@ -39,7 +44,7 @@ def register() -> None:
     for name in ("sections", "medications", "measurements"):
         if not Doc.has_extension(name):
             Doc.set_extension(name, default=())
-    for axis in AXES:
+    for axis in (*AXES, "background"):
         if not Span.has_extension(f"is_{axis}"):
             Span.set_extension(f"is_{axis}", default=False)
     # cue: the words that decided the assertion; rule: the id of the rule behind them; score: 0 to 1
