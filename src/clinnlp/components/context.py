@@ -55,7 +55,7 @@ class Reason:
 class Assertion:
     """What the words around a mention say of it: for each axis the reason why it holds, or None.
 
-    `is_background` says that what is told as history lasts (a chronic disease, a habit), so that the patient has it now.
+    `is_background` says that what is told as history lasts (a chronic disease, a habit): the patient has it now.
     """
 
     start: int
@@ -120,10 +120,9 @@ class _Finder:
         if section and section.category in SECTION_RULES:
             self._add_default(reasons, start, end, section)
         background = reasons.pop(BACKGROUND, None) or self._alone(start, end, section)
-        is_background = background is not None and "historical" not in reasons
-        if is_background:
-            reasons["historical"] = background
-        return Assertion(start, end, **reasons, is_background=is_background)
+        if background is None or "historical" in reasons:
+            return Assertion(start, end, **reasons)
+        return Assertion(start, end, **reasons, historical=background, is_background=True)
 
     def _alone(self, start: int, end: int, section: Section | None) -> Reason | None:
         """Why a mention is history by itself: a habit, or outside any section a lasting disease alone in its line."""
