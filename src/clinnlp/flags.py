@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from spacy.tokens import Doc, Span
 
-from clinnlp.components.extensions import CONDITIONS
+from clinnlp.components.extensions import CONDITIONS, text_of
 from clinnlp.resources import read_yaml
 from clinnlp.schema import FLAG_STATUSES, Evidence, Flag, Measurement, make_table
 
@@ -46,7 +46,7 @@ def find_flags(doc: Doc, conditions: Conditions) -> tuple[list[Flag], list[Evide
     evidence
         Each mention, for, against or as context.
     """
-    phrases = conditions.match_phrases(doc.text)
+    phrases = conditions.match_phrases(text_of(doc))
     stated = [*_phrases(doc, phrases), *_terms(doc, conditions, phrases), *_allergies(doc, conditions)]
     findings = [*stated, *_parents(stated, conditions)]
     known = {e.condition for e, status, _ in findings if status in FLAG_STATUSES}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from spacy.tokens import Doc, Span
 
+from clinnlp.components.extensions import text_of
 from clinnlp.components.sentences import find_sentences
 from clinnlp.errors import InputError
 from clinnlp.resources import read_yaml
@@ -89,7 +90,7 @@ def find_candidates(doc: Doc) -> list[Span]:
     if doc.has_annotation("SENT_START"):
         sentences = list(doc.sents)
     else:
-        spans = (doc.char_span(a, b, alignment_mode="expand") for a, b in find_sentences(doc.text))
+        spans = (doc.char_span(a, b, alignment_mode="expand") for a, b in find_sentences(text_of(doc)))
         sentences = [s for s in spans if s is not None]
     trimmed = (_trimmed(s) for s in sentences)
     return [s for s in trimmed if s.start_char not in headers and _says_something(s)]
@@ -128,7 +129,7 @@ def features(doc: Doc, sentences: list[Span]) -> Iterator[dict[str, float]]:
         words = sum(t.is_alpha for t in sentence)
         found = {
             f"section {category}": 1.0, f"words {next(n for n in (60, 35, 20, 10, 6, 3, 0) if words >= n)}": 1.0,
-            "place": 1 - sentence.start_char / len(doc.text), "first section": float(at <= 0),
+            "place": 1 - sentence.start_char / len(text_of(doc)), "first section": float(at <= 0),
             "age": float(AGE.search(sentence.text) is not None), "denied": float(min(4, len(denied))),
             "findings": float(min(4, len(named))),
             "procedures": float(min(3, sum(e.label_ == "PROCEDURE" for e in inside))),
@@ -154,7 +155,7 @@ def _problems(doc: Doc) -> list[Span]:
 
 def _medications(doc: Doc) -> Iterator[tuple[str, Span]]:
     """Give the drugs taken or planned, by name, with what follows of dose and frequency on the line."""
-    text = doc.text
+    text = text_of(doc)
     for drug in doc._.medications:
         if drug.status in ("active", "planned"):
             line = text[drug.end : drug.end + 200].partition("\n")[0]
@@ -166,7 +167,7 @@ def _medications(doc: Doc) -> Iterator[tuple[str, Span]]:
 
 def _results(doc: Doc) -> Iterator[tuple[str, Span]]:
     """Give the values outside their range, from the name of the test where it is near."""
-    text = doc.text
+    text = text_of(doc)
     for value in doc._.measurements:
         if value.interpretation in ("low", "high"):
             name = text.rfind(value.test, max(0, value.start - 60), value.start)

@@ -11,7 +11,7 @@ from functools import cache
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from clinnlp.components.extensions import CONDITIONS, section_at
+from clinnlp.components.extensions import CONDITIONS, section_at, text_of
 from clinnlp.components.forms import find_marks
 from clinnlp.components.scope import REACH, Cue, Rule, Sentences, find_cues, load_index, lower
 from clinnlp.resources import read_yaml
@@ -121,7 +121,7 @@ class _Finder:
             self._add_default(reasons, start, end, section)
         background = reasons.pop(BACKGROUND, None) or self._alone(start, end, section)
         if background is None or "historical" in reasons:
-            return Assertion(start, end, **reasons)
+            return Assertion(start, end, **reasons)  # type: ignore[arg-type]
         return Assertion(start, end, **reasons, historical=background, is_background=True)
 
     def _alone(self, start: int, end: int, section: Section | None) -> Reason | None:
@@ -230,7 +230,7 @@ def find_assertions(doc: Doc, spans: Iterable[Span]) -> list[Assertion]:
     spans = list(spans)
     if not spans:
         return []
-    text = doc.text
+    text = text_of(doc)
     if doc.has_annotation("SENT_START"):
         bounds = [(sentence.start_char, sentence.end_char) for sentence in doc.sents]
     else:

@@ -9,7 +9,16 @@ from spacy.tokens import Doc, Span
 
 from clinnlp.schema import ASSERTIONS, AXES, Section
 
+TEXT = "clinnlp_text"
 CONDITIONS = "conditions"  # the span group of condition terms: span.label_ is the condition, span.id_ the rule
+
+
+def text_of(doc: Doc) -> str:
+    """Give `doc.text`, which spaCy puts together from the tokens at every call, put together once."""
+    text: str | None = doc.user_data.get(TEXT)
+    if text is None:
+        text = doc.user_data[TEXT] = doc.text
+    return text
 
 
 def _assertion(span: Span) -> str:

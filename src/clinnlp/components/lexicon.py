@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
-from clinnlp.components.extensions import CONDITIONS
+from clinnlp.components.extensions import CONDITIONS, text_of
 from clinnlp.vocabulary import MAX_WORDS, WORD, Term, Vocabulary, load_vocabulary
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Lexicon:
 
     def __call__(self, doc: Doc) -> Doc:
         """Add the terms of the doc."""
-        matches = self.conditions.match(doc.text)
+        matches = self.conditions.match(text_of(doc))
         group = [_span(doc, start, end, condition, rule) for start, end, condition, rule in matches]
         doc.spans[CONDITIONS] = SpanGroup(doc, name=CONDITIONS, spans=[s for s in group if s is not None])
         kept = [e for e in doc.ents if e._.source != MODEL]
@@ -119,7 +119,7 @@ class Lexicon:
         """Give the dictionary terms that overlap no entity that is kept."""
         taken = {i for e in kept for i in range(e.start, e.end)}
         spans: list[Span] = []
-        for match in find_terms(doc.text, self.vocabulary):
+        for match in find_terms(text_of(doc), self.vocabulary):
             span = _span(doc, match.start, match.end, match.term.label)
             if span is not None and taken.isdisjoint(range(span.start, span.end)):
                 span._.source, span._.score = "lexicon", 1.0

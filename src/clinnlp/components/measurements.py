@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from clinnlp.catalogue import Rules, Scale, Test, load_rules, normalise
-from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+from clinnlp.components.extensions import text_of
 from clinnlp.schema import Measurement
 
 NEAR = 40  # characters within which a weak name needs another measurement
@@ -116,7 +116,7 @@ def find_measurements(doc: Doc) -> list[Measurement]:
     >>> [(m.test, m.value, m.interpretation) for m in find_measurements(doc)]
     [('BP', '169/74', 'high'), ('Cr', '1.4', 'high'), ('Cr', '2.1', 'high'), ('Na', '134', 'low')]
     """
-    text, rules = doc.text, load_rules()
+    text, rules = text_of(doc), load_rules()
     names = list(_names(text, rules))
     ends = [start for start, _, _ in names[1:]] + [len(text)]
     found = [

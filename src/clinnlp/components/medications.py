@@ -14,7 +14,7 @@ from functools import cache
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from clinnlp.components.extensions import section_at
+from clinnlp.components.extensions import section_at, text_of
 from clinnlp.resources import read_yaml
 from clinnlp.schema import Medication, Section
 from clinnlp.sig import Sig, fill, leads, read_sig
@@ -100,7 +100,7 @@ def find_medications(doc: Doc) -> list[Medication]:
     >>> [(m.text, m.dose, m.route, m.frequency, m.duration) for m in find_medications(doc)]
     [('Foobarol', '10 mg', 'PO', 'BID', 'x 7 days')]
     """
-    text, rules = doc.text, load_rules()
+    text, rules = text_of(doc), load_rules()
     mentions = _mentions(doc, text, rules)
     for before, mention in zip([None, *mentions], mentions, strict=False):
         mention.cue = _cue(text, mention, before, rules)

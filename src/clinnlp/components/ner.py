@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import minibatch
 
-from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+from clinnlp.components.extensions import text_of
 
 if TYPE_CHECKING:
     from clinnlp.models.token_classifier import Prediction
@@ -43,13 +43,13 @@ class Ner:
 
     def __call__(self, doc: Doc) -> Doc:
         """Add the entities of the doc."""
-        return _add(doc, self.classifier.predict(doc.text))
+        return _add(doc, self.classifier.predict(text_of(doc)))
 
     def pipe(self, stream: Iterable[Doc], batch_size: int = DOCS) -> Iterator[Doc]:
         """Add the entities of each doc; the windows of `batch_size` docs run together."""
         for docs in minibatch(stream, batch_size):
             batch = list(docs)
-            found = self.classifier.predict_all([doc.text for doc in batch])
+            found = self.classifier.predict_all([text_of(doc) for doc in batch])
             yield from map(_add, batch, found)
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from clinnlp.components import extensions  # noqa: F401  (registers the extensions)
+from clinnlp.components.extensions import text_of
 from clinnlp.resources import read_yaml
 from clinnlp.schema import Section
 
@@ -83,6 +83,7 @@ def load_headers() -> Headers:
     return Headers()
 
 
+@lru_cache(maxsize=1)  # the sentences of a note ask first
 def find_sections(text: str) -> tuple[Section, ...]:
     """Find the sections of a note, in order; a body runs to the next header.
 
@@ -134,5 +135,5 @@ class Sections:
 
     def __call__(self, doc: Doc) -> Doc:
         """Add the sections."""
-        doc._.sections = find_sections(doc.text)
+        doc._.sections = find_sections(text_of(doc))
         return doc

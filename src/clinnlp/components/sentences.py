@@ -16,6 +16,7 @@ from spacy.attrs import IDX, LENGTH, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from clinnlp.components.extensions import text_of
 from clinnlp.components.sections import find_sections
 from clinnlp.resources import read_yaml
 
@@ -128,7 +129,7 @@ class Sentences:
         if not len(doc):
             return doc
         ends = doc.to_array([IDX, LENGTH]).sum(axis=1)
-        starts = [start for start, _ in find_sentences(doc.text)]
+        starts = [start for start, _ in find_sentences(text_of(doc))]
         is_start = np.full(len(doc), -1, dtype="int64")
         first = np.searchsorted(ends, starts, side="right")  # the first token that ends after the start
         is_start[first[first < len(doc)]] = 1
