@@ -97,8 +97,11 @@ def find_candidates(doc: Doc) -> list[Span]:
 
 
 def _says_something(sentence: Span) -> bool:
-    """Say whether there are words enough: one, but in the dates, names and services of a form four in lower case."""
-    if sentence._.section == "other":
+    """Say whether there are words enough: one, but in the dates, names and services of a form four in lower case.
+
+    These stand before the first header or under one that says nothing.
+    """
+    if sentence._.section in ("other", None) and sentence.doc._.sections:
         return sum(t.is_alpha and t.is_lower for t in sentence) >= 4
     return any(t.is_alpha for t in sentence)
 

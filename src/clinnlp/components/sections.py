@@ -16,13 +16,18 @@ from clinnlp.schema import Section
 NAME = r"[^\W\d_][\w/&,()'’.+\- \t]{0,70}"
 LINE = re.compile(
     r"^[ \t]*(?:[*#=_>•-]{1,3}[ \t]*)?(?:(?:\d{1,2}|[IVX]{1,4})[.)][ \t]+)?(?P<name>" + NAME + r"?)"
-    r"[ \t]*(?P<mark>:[*_]{0,2}|[*_#=]{1,3}:?|-{2,}|-(?=[ \t])|(?=\r?$))",
+    r"(?:[ \t]*\[\*\*[^\]\r\n]*\])?[ \t]*(?P<mark>:[*_]{0,2}|[*_#=]{1,3}:?|-{2,}|-(?=[ \t])|(?=\r?$))",
     re.MULTILINE,
 )
 RUN_IN = re.compile(r"(?<=[.!?;)\]])[ \t]{1,3}(?P<name>[A-Z][A-Z/&\- ]{2,45}[A-Z])(?P<mark>:)")
 UNDERLINE = re.compile(r"\r?\n[ \t]*[=\-~_]{3,}[ \t]*(?:\r?\n|$)")
+BLANK = re.compile(
+    r"(?:^|\n)[ \t\r]*\n[ \t\r]*(?:[*#=_>•-]{1,3}[ \t]*)?(?:\w{1,4}[.)][ \t]+)?\Z"
+)  # a blank line before
 ASIDE = re.compile(r"[ \t]+\([^()]*\)?$")  # "(check all that apply)" after a header
 WRITTEN_OUT = {"hx": "history", "dx": "diagnosis"}
+IN_EXAM = ("physical_exam", "review_of_systems", "vital_signs")
+JOINING = frozenset(["and", "of", "the", "system", "systems", "right", "left", "upper", "lower", "bilateral", "exam"])
 SHORT = 3  # abbreviations of up to so many letters are headers only in capitals or with a colon
 
 
@@ -35,7 +40,7 @@ class Headers:
         self.keywords = [(category, re.compile(pattern)) for category, pattern in data["keywords"]]
         self.organs = frozenset(str(o) for o in data["organs"])
 
-    def category(self, name: str, parent: str | None, *, colon: bool, apart: bool) -> str | None:
+    def category(self, name: str, parent: str | None, *, colon: bool, apart: bool, fresh: bool) -> str | None:
         """Name the category of a possible header.
 
         Parameters
@@ -48,21 +53,25 @@ class Headers:
             Whether a colon or an underline marks it as a header.
         apart
             Whether it stands on a line of its own.
+        fresh
+            Whether a blank line is before it.
         """
         name = ASIDE.sub("", name)
         key, capitals = normalise(name), name.isupper()
-        in_exam = parent in ("physical_exam", "review_of_systems", "vital_signs")
+        in_exam = parent in IN_EXAM
         if key in self.organs and (in_exam or key not in self.known):
             return None
         if key in self.known:
             if len(key) <= SHORT and not capitals and not (colon and len(key) > 1 and name[0].isupper()):
                 return None
+            if parent == self.known[key] == "labs_studies" and not (fresh or apart):
+                return None  # a study among others
             return self.known[key] if colon or capitals or (apart and name[0].isupper()) else None
         words = key.split()
         if not capitals or len(words) > 8 or not (colon or (apart and len(words) > 1)) or len(key) <= SHORT:
             return None
         found = next((category for category, pattern in self.keywords if pattern.search(key)), None)
-        if found is None and (in_exam or not colon or any(w in self.organs for w in words)):
+        if found is None and (in_exam or not (colon or fresh) or all(w in self.organs or w in JOINING for w in words)):
             return None
         return found or "other"
 
@@ -118,7 +127,8 @@ def _headers(text: str) -> Iterator[tuple[int, int, int, str]]:
         underline = UNDERLINE.match(text, match.end()) if not match["mark"] else None
         apart = not match["mark"] and match.re is LINE
         colon = match["mark"] not in ("", "-") or underline is not None
-        category = headers.category(match["name"], parent, colon=colon, apart=apart)
+        fresh = BLANK.search(text, max(0, start - 80), start) is not None
+        category = headers.category(match["name"], parent, colon=colon, apart=apart, fresh=fresh)
         if category is None or (match.re is RUN_IN and category == "other"):
             continue
         last = underline.end() if underline else match.end()
