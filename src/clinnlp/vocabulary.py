@@ -11,7 +11,7 @@ import bz2
 import gc
 import pickle
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import files
@@ -44,7 +44,7 @@ class Vocabulary:
 
     `terms` is keyed by the words in lower case joined by a space, `cased` by the words as written; `longest` gives the
     number of words of the longest term that starts with a word; `ignored` are dictionary entries that are no findings
-    and no treatments in a note.
+    and no treatments in a note; `chemicals` are names of substances that nobody is given.
     """
 
     terms: dict[str, Term] = field(default_factory=dict)
@@ -53,6 +53,7 @@ class Vocabulary:
     head_only: frozenset[str] = frozenset()
     modifiers: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
+    chemicals: Vocabulary | None = None
 
     def add(self, text: str, term: Term, *, cased: bool = False) -> None:
         """Add a term unless its words are there already."""
@@ -126,11 +127,10 @@ def _diseases(ignored: set[str]) -> Iterator[tuple[str, Term]]:
             yield text, terms[first]
 
 
-def _drugs(ignored: set[str]) -> Iterator[tuple[str, Term]]:
+def _drugs(names: Mapping[str, list[str]], data: Mapping[str, Any], ignored: set[str]) -> Iterator[tuple[str, Term]]:
     """Give the names and brands of substances that are given as drugs."""
-    shipped = _shipped("drug-named-entity-recognition", "drug_ner_dictionary.pkl.bz2")
     terms: dict[str, Term] = {}
-    for key, entry in shipped["drug_canonical_to_data"].items():
+    for key, entry in data.items():
         given = "medline_plus_id" in entry or "nhs_url" in entry
         tree = entry.get("mesh_tree", ())
         # proteins, biological factors and organisms are drugs in chemistry only, unless patients are told of them
@@ -138,9 +138,20 @@ def _drugs(ignored: set[str]) -> Iterator[tuple[str, Term]]:
             systems = (("DrugBank", "drugbank_id"), ("MedlinePlus", "medline_plus_id"))
             codes = [(system, str(entry[k])) for system, k in systems if k in entry]
             terms[key] = Term("MEDICATION", entry.get("name", key), *(codes[0] if codes else (None, None)))
-    for text, (first, *_) in shipped["drug_variant_to_canonical"].items():
+    for text, (first, *_) in names.items():
         if first in terms and text not in ignored and DRUG_NAME.match(text):
             yield text, terms[first]
+
+
+def _chemicals(names: Iterable[str], known: Vocabulary) -> Vocabulary:
+    """Give the names of substances that are no term of ours."""
+    chemicals, term = Vocabulary(), Term("CHEMICAL", "chemical")
+    for text in names:
+        words = WORD.findall(text.lower())
+        key = " ".join(words)
+        if "," not in text.rstrip(",") and len(key) > 2 and key not in known.terms and key not in known.ignored:
+            chemicals.add_words(words, term)
+    return chemicals
 
 
 @lru_cache(maxsize=1)
@@ -160,11 +171,14 @@ def load_vocabulary() -> Vocabulary:
     )
     collecting = gc.isenabled()
     gc.disable()  # the dictionaries hold a million small objects that all stay
-    found = [*_diseases({str(t) for t in own["ignored_diseases"]}), *_drugs({str(t) for t in own["ignored_drugs"]})]
+    shipped = _shipped("drug-named-entity-recognition", "drug_ner_dictionary.pkl.bz2")
+    names, data = shipped["drug_variant_to_canonical"], shipped["drug_canonical_to_data"]
+    found = [
+        *_diseases({str(t) for t in own["ignored_diseases"]}),
+        *_drugs(names, data, {str(t) for t in own["ignored_drugs"]}),
+    ]
     coded = [(WORD.findall(text), term) for text, term in found]
     codes = {" ".join(words): term for words, term in coded}
-    if collecting:
-        gc.enable()
 
     def own_term(label: str, name: str) -> Term:
         known = codes.get(" ".join(WORD.findall(name.lower())))
@@ -180,4 +194,7 @@ def load_vocabulary() -> Vocabulary:
             vocabulary.add(text, own_term(label, text))
     for words, term in coded:
         vocabulary.add_words(words, term)
+    vocabulary.chemicals = _chemicals(names, vocabulary)
+    if collecting:
+        gc.enable()
     return vocabulary

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from clinnlp.models import compare_models, load_classifier
 from clinnlp.models.documents import read_documents
 from clinnlp.models.networks import TorchNetwork
 from clinnlp.models.token_classifier import TokenClassifier
-from clinnlp.models.training import read_recipe, train, word_tags
+from clinnlp.models.training import Corpus, read_recipe, train, word_tags
 from clinnlp.models.windows import split_words
 
 DRUGS, DISEASES = ("aspirin", "lasix", "heparin"), ("gout", "asthma", "sepsis")
@@ -48,7 +49,7 @@ def data(tmp_path_factory):
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
 
     folder = tmp_path_factory.mktemp("data")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *DRUGS, *DISEASES, "he", "has", "now", ".", "take", "then"]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *DRUGS, *DISEASES, "he", "has", "now", ".", "take", "then"]
     tokenizer = Tokenizer(models.WordPiece({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -60,12 +61,15 @@ def data(tmp_path_factory):
         max_position_embeddings=64,
     )  # fmt: skip
     BertModel(config).save_pretrained(folder / "base")
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]").save_pretrained(folder / "base")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", mask_token="[MASK]").save_pretrained(
+        folder / "base"
+    )
     for name, label, own in (("drugs", "Chemical", DRUGS), ("diseases", "Disease", DISEASES)):
         lines = "\n".join(map(json.dumps, documents(label, own)))
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     recipe = {
         "base": str(folder / "base"), "epochs": 8, "learning_rate": 5e-3, "batch_size": 4, "window": 24, "average": 2,
+        "masked": 0.1,
         "corpora": {
             "drugs": {"files": ["drugs.jsonl"], "labels": ["Chemical"], "dev": ["drugs.jsonl"]},
             "diseases": {"files": ["diseases.jsonl"], "labels": ["Disease"]},
@@ -128,6 +132,22 @@ def test_a_run_goes_on_where_it_ended_and_gives_the_same(data, pack, tmp_path):
     train(recipe, data, tmp_path / "out")
     hashes = [json.loads((f / "manifest.json").read_text(encoding="utf-8"))["files"] for f in (pack, tmp_path / "out")]
     assert hashes[0]["model.safetensors"] == hashes[1]["model.safetensors"]
+
+
+def test_the_weights_of_a_pack_may_learn_from_what_it_is_scored_on(data, tmp_path):
+    text = "heparin heparin"
+    entities = [{"start": a, "end": b, "label": "Disease"} for a, b in ((0, 7), (8, 15))]
+    lines = [json.dumps({"id": str(i), "text": text, "entities": entities}) for i in range(20)]
+    (tmp_path / "dev.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    shutil.copy(data / "diseases.jsonl", tmp_path)
+    corpora = {"d": Corpus(files=("diseases.jsonl",), labels=("Disease",), dev=("dev.jsonl",))}
+    recipe = replace(read_recipe(data / "recipe.yml"), corpora=corpora, dictionary=False)
+    for name, with_dev in (("without", False), ("with", True)):
+        train(replace(recipe, with_dev=with_dev), tmp_path, tmp_path / name)
+    assert found(load_classifier(str(tmp_path / "without")), text) == []
+    assert found(load_classifier(str(tmp_path / "with")), text) == [("heparin", "DISEASE")] * 2
+    scores = [json.loads((tmp_path / f / "manifest.json").read_text())["scores"] for f in ("without", "with")]
+    assert scores[0] == scores[1]
 
 
 def test_models_side_by_side(pack):

@@ -24,28 +24,32 @@ if TYPE_CHECKING:
 TEMPERATURES = [t / 10 for t in range(5, 31)]
 
 
-def write_pack(
-    model: Any, tokenizer: Any, recipe: Recipe, development: Mapping[str, Sequence[Document]], out: Path
-) -> None:
-    """Write a pack: half-precision weights, model.onnx, the tokenizer, and a manifest with checksums and scores.
+def write_weights(model: Any, tokenizer: Any, window: int, out: Path) -> None:
+    """Write half-precision weights, model.onnx and the tokenizer.
 
     Parameters
     ----------
     model, tokenizer
         Of transformers, on the CPU.
-    recipe
-        What the model was trained by.
-    development
-        For each head the documents that it is scored on, and its temperature fitted; it may lack heads.
+    window
+        The word pieces of a window.
     out
         The folder of the pack.
     """
-    model.config.longest_window = recipe.window
+    model.config.longest_window = window
     export_onnx(model, out / ONNX)
     model.half().save_pretrained(out)
     tokenizer.save_pretrained(out)
+
+
+def score_pack(out: Path, development: Mapping[str, Sequence[Document]]) -> dict[str, tuple[float, dict[str, Any]]]:
+    """Fit the temperature of each head that has documents, and score it on them; gives both by head."""
     network = OnnxNetwork(out)
-    found = {head: _score(network, head, documents) for head, documents in development.items() if documents}
+    return {head: _score(network, head, documents) for head, documents in development.items() if documents}
+
+
+def write_manifest(out: Path, recipe: Recipe, found: Mapping[str, tuple[float, dict[str, Any]]]) -> None:
+    """Write what `load_classifier` needs to know of a pack, what `score_pack` found, and the checksums."""
     manifest = {
         "recipe": asdict(recipe),
         "heads": recipe.default_heads or dict.fromkeys(recipe.corpora, ()),

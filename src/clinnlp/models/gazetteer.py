@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-LABELS = ("DISEASE", "SYMPTOM", "MEDICATION", "TEST", "PROCEDURE")
+LABELS = ("DISEASE", "SYMPTOM", "MEDICATION", "TEST", "PROCEDURE", "CHEMICAL")
 TYPES = 1 + 2 * len(LABELS)  # 0 for none, then the first word and the others of each label
 
 
@@ -16,13 +16,14 @@ def word_types(text: str, words: Sequence[tuple[int, int]]) -> list[int]:
     [0, 3, 4]
     """
     from clinnlp.components.lexicon import find_terms
-    from clinnlp.vocabulary import load_vocabulary
+    from clinnlp.vocabulary import Vocabulary, load_vocabulary
 
     types = [0] * len(words)
     starts, ends = [start for start, _ in words], [end for _, end in words]
-    for match in find_terms(text, load_vocabulary()):
+    vocabulary = load_vocabulary()
+    for match in [*find_terms(text, vocabulary), *find_terms(text, vocabulary.chemicals or Vocabulary())]:
         first, last = bisect_right(ends, match.start), bisect_left(starts, match.end)
-        if match.term.label in LABELS:
+        if match.term.label in LABELS and not any(types[first:last]):
             inside = 2 + 2 * LABELS.index(match.term.label)
             types[first:last] = [inside] * (last - first)
             types[first] = inside - 1

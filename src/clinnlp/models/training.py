@@ -11,7 +11,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ import yaml
 
 from clinnlp.errors import InputError, MissingExtraError
 from clinnlp.models.documents import read_documents
-from clinnlp.models.export import write_pack
+from clinnlp.models.export import score_pack, write_manifest, write_weights
 from clinnlp.models.gazetteer import TYPES, word_types
 from clinnlp.models.pack import find_pack, sha256
 from clinnlp.models.windows import cut, special_ends, split_pieces
@@ -49,9 +49,11 @@ class Recipe:
 
     `base` is a folder, a hub id in the local cache, or `package:NAME/FOLDER` for the files of an installed package;
     `window` and `batch_size` count word pieces and windows; `average` is how many of the last half epochs the weights
-    are averaged over; `no_dictionary` the share of windows that are read without the dictionary; `config` changes
-    values of the model's configuration; `default_heads` are the heads that a pipeline reads if it names none, each with
-    the labels (ours) that it is read for.
+    are averaged over; `no_dictionary` the share of windows that are read without the dictionary; `masked` the share of
+    words that are hidden from the model, others each time; `config` changes values of the model's configuration;
+    `default_heads` are the heads that a pipeline reads if it names none, each with the labels (ours) that it is read
+    for. With `with_dev` a model trained anew on the `dev` files too is written, once the first has been scored on them;
+    the temperatures and scores are those of the first.
     """
 
     base: str
@@ -66,6 +68,8 @@ class Recipe:
     average: int = 3
     dictionary: bool = True
     no_dictionary: float = 0.1
+    masked: float = 0.0
+    with_dev: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     default_heads: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -104,7 +108,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def train(recipe: Recipe, data: Path, out: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Train a model and save it, with the checkpoints that a broken run goes on from.
+    """Train a model and write it as a pack, with the checkpoints that a broken run goes on from.
 
     Parameters
     ----------
@@ -125,29 +129,43 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Callable[[int, int], 
     if find_spec("torch") is None or find_spec("accelerate") is None:
         raise MissingExtraError("Training", "train")
     from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(find_base(recipe.base), local_files_only=True)
+    development = {
+        head: [document for path in corpus.dev for document in read_documents(data / path)]
+        for head, corpus in recipe.corpora.items()
+    }
+    model, log = _fit(recipe, data, tokenizer, out / "checkpoints", progress)
+    write_weights(model, tokenizer, recipe.window, out)
+    found = score_pack(out, development)
+    if recipe.with_dev:
+        corpora = {head: replace(c, files=(*c.files, *c.dev)) for head, c in recipe.corpora.items()}
+        whole = replace(recipe, corpora=corpora)
+        model, log = _fit(whole, data, tokenizer, out / "checkpoints" / "with_dev", progress)
+        write_weights(model, tokenizer, recipe.window, out)
+    write_manifest(out, recipe, found)
+    hashes = {f: sha256(data / f) for c in recipe.corpora.values() for f in (*c.files, *c.dev)}
+    record = {"recipe": asdict(recipe), "data": hashes, "log": log}
+    (out / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _fit(
+    recipe: Recipe, data: Path, tokenizer: Any, checkpoints: Path, progress: Callable[[int, int], None] | None
+) -> tuple[Any, list[dict[str, float]]]:
+    """Train a model, or go on with it; gives it with the log of its losses."""
     from transformers.trainer_utils import get_last_checkpoint
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    base = find_base(recipe.base)
-    tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    model = build_model(base, recipe)
+    model = build_model(find_base(recipe.base), recipe)
     examples = list(make_examples(recipe, data, tokenizer.backend_tokenizer))
-    checkpoints = out / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
-    trainer = make_trainer(model, examples, recipe, checkpoints, tokenizer.pad_token_id or 0)
+    trainer = make_trainer(model, examples, recipe, checkpoints, tokenizer)
     trainer.add_callback(_reporter(progress))
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(checkpoints)))
     average_checkpoints(model, checkpoints, recipe.average)
-    development = {
-        head: [document for path in corpus.dev for document in read_documents(data / path)]
-        for head, corpus in recipe.corpora.items()
-    }
-    write_pack(model.cpu(), tokenizer, recipe, development, out)
-    hashes = {f: sha256(data / f) for c in recipe.corpora.values() for f in c.files}
-    record = {"recipe": asdict(recipe), "data": hashes, "log": trainer.state.log_history}
-    (out / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return model.cpu(), trainer.state.log_history
 
 
 def _reporter(progress: Callable[[int, int], None] | None) -> Any:
@@ -262,10 +280,11 @@ def word_tags(words: list[tuple[int, int]], entities: Iterable[Mapping[str, Any]
     return tags
 
 
-def in_order(examples: list[dict[str, list[int]]], recipe: Recipe) -> list[dict[str, list[int]]]:
+def in_order(examples: list[dict[str, list[int]]], recipe: Recipe, mask: int | None) -> list[dict[str, list[int]]]:
     """Give the examples of all epochs in their order: shuffled anew in each, those of like length together.
 
-    The order hangs on the seed alone, so that a run that was broken off goes on with what is left.
+    The order, and the words that are hidden, hang on the seed alone, so that a run that was broken off goes on with
+    what is left.
     """
     size = recipe.batch_size
     ordered = []
@@ -277,15 +296,36 @@ def in_order(examples: list[dict[str, list[int]]], recipe: Recipe) -> list[dict[
             near = sorted(shuffled[first : first + 50 * size], key=lambda e: -len(e["input_ids"]))
             batches += [near[i : i + size] for i in range(0, len(near), size)]
         dice.shuffle(batches)
-        ordered += [example for batch in sorted(batches, key=lambda b: len(b) < size) for example in batch]
+        whole_first = sorted(batches, key=lambda b: len(b) < size)
+        ordered += [_hide_words(example, recipe.masked, mask, dice) for batch in whole_first for example in batch]
     return ordered[: round(recipe.epochs * len(examples))]
 
 
-def make_trainer(model: Any, examples: list[dict[str, list[int]]], recipe: Recipe, folder: Path, pad: int) -> Trainer:
+def _hide_words(
+    example: dict[str, list[int]], share: float, mask: int | None, dice: random.Random
+) -> dict[str, list[int]]:
+    """Put the mask in the place of all pieces of some words; a word starts at a piece with a label."""
+    if not share or mask is None:
+        return example
+    ids, labels = example["input_ids"], example["labels"]
+    first = next((i for i, label in enumerate(labels) if label != IGNORED), len(ids))
+    last = len(ids) - 1  # the special piece at the end
+    hidden, pieces = False, ids[:first]
+    for i in range(first, len(ids)):
+        if labels[i] != IGNORED:
+            hidden = dice.random() < share
+        pieces.append(mask if hidden and i < last else ids[i])
+    return {**example, "input_ids": pieces}
+
+
+def make_trainer(
+    model: Any, examples: list[dict[str, list[int]]], recipe: Recipe, folder: Path, tokenizer: Any
+) -> Trainer:
     """Set up the trainer: one pass over the examples of all epochs, a checkpoint every half epoch."""
     import torch
     from transformers import PrinterCallback, Trainer, TrainingArguments
 
+    pad = tokenizer.pad_token_id or 0
     heads = [name.partition("/")[0] for name in recipe.labels]
     same_head = torch.tensor([[a == b for b in heads] for a in heads])
 
@@ -305,7 +345,7 @@ def make_trainer(model: Any, examples: list[dict[str, list[int]]], recipe: Recip
         return {**tensors, "attention_mask": (torch.arange(longest)[None] < lengths[:, None]).long()}
 
     steps = -(-len(examples) // recipe.batch_size)
-    ordered = in_order(examples, recipe)
+    ordered = in_order(examples, recipe, tokenizer.mask_token_id)
     arguments = TrainingArguments(
         output_dir=str(folder), seed=recipe.seed, num_train_epochs=1,
         per_device_train_batch_size=recipe.batch_size, learning_rate=recipe.learning_rate,
