@@ -124,8 +124,9 @@ def test_unknown_labels_keep_their_names(folder, monkeypatch):
     assert [p.label for p in classifier.predict("fever aspirin")] == ["Sign_symptom", "DRUG"]
 
 
-def test_a_new_line_starts_a_new_entity(nlp):
-    assert found(nlp("chest\npain")) == [("chest", "SYMPTOM"), ("pain", "SYMPTOM")]
+@pytest.mark.parametrize("between", ["\n", "\t", "    "], ids=["line", "tab", "column"])
+def test_a_new_line_or_column_starts_a_new_entity(nlp, between):
+    assert found(nlp(f"chest{between}pain")) == [("chest", "SYMPTOM"), ("pain", "SYMPTOM")]
 
 
 def test_docs_in_a_batch_give_what_they_give_alone(nlp):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 OVERLAP = 32  # word pieces that neighbouring windows share at most
 OUTSIDE = ("O", "")
+APART = re.compile(r"\n|\t| {3}")  # between two lines, or two columns of a table
 TINY = 1e-30  # keeps the logarithm of a probability finite
 STARTS, ENDS = "BSU", "ELSU"  # prefixes of the first and the last word of an entity, in all schemes in use
 REMEMBERED = 2000  # windows whose results are kept: notes are full of copied text
@@ -187,7 +189,7 @@ class TokenClassifier:
 
 
 def _entities(text: str, words: list[tuple[int, int]], head: Head, logits: np.ndarray) -> Iterator[Prediction]:
-    """Join the words of an entity: a new one starts with its tag, with another label, and on a new line."""
+    """Join the words of an entity: a new one starts with its tag, with another label, and on a new line or column."""
     import numpy as np
 
     if not words:
@@ -204,7 +206,7 @@ def _entities(text: str, words: list[tuple[int, int]], head: Head, logits: np.nd
     for w, best in enumerate(_best_path(np.log(probabilities + TINY), head.blocked)):
         tag = head.tags[best]
         starts = tag[0] in STARTS or before[0] in ENDS or tag[1] != before[1]
-        if current and (starts or "\n" in text[words[w - 1][1] : words[w][0]]):
+        if current and (starts or APART.search(text, words[w - 1][1], words[w][0])):
             yield _entity(words, current, before[1])
             current = []
         if tag[1]:
