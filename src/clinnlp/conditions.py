@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,6 +29,7 @@ STATES = {"names": "name", "abbreviations": "abbreviation", "states_it": "proced
 LOOK_ALIKE = "look_alike"
 
 Hit: TypeAlias = tuple[int, int, str, str]  # start, end, condition, rule
+_compiled = cache(partial(re.compile, flags=re.IGNORECASE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +202,6 @@ class Conditions(Mapping[str, Condition]):
                             yield start, start + len(found), condition, f"{condition}.{phrase.id}"
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
-
-
 def _end(text: str, words: list[tuple[int, int, str]], i: int, term: Term) -> int:
     """Give the end of the term if it stands at word `i`, else 0."""
     last = i + len(term.words) - 1
@@ -223,10 +219,10 @@ def _end(text: str, words: list[tuple[int, int, str]], i: int, term: Term) -> in
 def _is_part(hit: Hit, look_alikes: list[Hit]) -> bool:
     """Say whether a look-alike of the condition overlaps the hit, unless the hit is the longer term around it."""
     start, end, condition, _ = hit
-    for a, b, other, _ in look_alikes:
-        if other == condition and a < end and start < b and not (start <= a and b <= end and b - a < end - start):
-            return True
-    return False
+    return any(
+        other == condition and a < end and start < b and not (start <= a and b <= end and b - a < end - start)
+        for a, b, other, _ in look_alikes
+    )
 
 
 def _is_inside(hit: Hit, hits: list[Hit]) -> bool:
@@ -263,7 +259,7 @@ def _shipped() -> dict[str, Condition]:
     found: dict[str, Condition] = {}
     for name in sorted(f.name for f in files("clinnlp.resources").joinpath("conditions").iterdir()):
         for entry in read_yaml(f"conditions/{name}"):
-            definition = _read_condition(entry, name)
+            definition = _read_condition(entry, name, own=False)
             if definition.id in found:
                 raise ResourceError(f"{name}: the condition {definition.id!r} is defined twice. Keep one definition.")
             found[definition.id] = definition
@@ -287,7 +283,6 @@ def _with_own(found: dict[str, Condition], path: Path) -> Iterable[Condition]:
             definition = _extend(found, more, path.name)
         else:
             definition = _read_condition(entry, path.name)
-        _check_patterns(definition, path.name)
         found[definition.id] = definition
     _check_parents(found, path.name)
     return found.values()
@@ -307,8 +302,8 @@ def _extend(found: Mapping[str, Condition], entry: dict[str, Any], where: str) -
     return replace(new, **lists)
 
 
-def _read_condition(entry: Any, where: str) -> Condition:
-    """Check one entry of a file, and make it a definition."""
+def _read_condition(entry: Any, where: str, *, own: bool = True) -> Condition:
+    """Check one entry of a file, a user's own down to its patterns, and make it a definition."""
     where = f"{where}, condition {entry.get('id')!r}" if isinstance(entry, dict) else where
     values = _checked(Condition, entry, where)
     for term in (t for key in (*STATES, "look_alikes") for t in values.get(key, ())):
@@ -320,15 +315,19 @@ def _read_condition(entry: Any, where: str) -> Condition:
     empty = [t for key in STATES for t in values.get(key, ()) if not WORD.search(t)]
     if empty:
         raise ResourceError(f"{where}: the term {empty[0]!r} has no word. Remove it.")
-    values["phrases"] = tuple(_read_phrase(p, where) for p in values.get("phrases", ()))
+    values["phrases"] = tuple(_read_phrase(p, where, own) for p in values.get("phrases", ()))
     for key, cls in (("medications", DrugRule), ("measurements", ValueRule)):
         values[key] = tuple(cls(**_checked(cls, rule, f"{where}, {key}")) for rule in values.get(key, ()))
     return Condition(**values)
 
 
-def _read_phrase(entry: Any, where: str) -> Phrase:
-    """Check a phrase and its pattern."""
+def _read_phrase(entry: Any, where: str, own: bool) -> Phrase:
+    """Check a phrase; the shipped patterns are compiled when a note first needs them."""
     phrase = entry if isinstance(entry, Phrase) else Phrase(**_checked(Phrase, entry, f"{where}, phrases"))
+    try:
+        re.compile(phrase.pattern if own else "")
+    except re.error as error:
+        raise ResourceError(f"{where}, phrase {phrase.id!r}: bad regular expression, {error}. Correct it.") from error
     allowed = (None, LOOK_ALIKE, *FLAG_STATUSES[:-1])
     if phrase.status not in allowed:
         raise ResourceError(f"{where}, phrase {phrase.id!r}: unknown status {phrase.status!r}. Use one of {allowed}.")
@@ -352,18 +351,6 @@ def _checked(cls: type, entry: Any, where: str) -> dict[str, Any]:
             raise ResourceError(f"{where}: {key!r} should be {wanted}, got {type(value).__name__}. Correct it.")
         values[key] = tuple(value) if is_list else value
     return values
-
-
-def _check_patterns(definition: Condition, where: str) -> None:
-    """Check what a user wrote; the shipped patterns are compiled when a note first needs them."""
-    for phrase in definition.phrases:
-        try:
-            re.compile(phrase.pattern)
-        except re.error as error:
-            raise ResourceError(
-                f"{where}, condition {definition.id!r}, phrase {phrase.id!r}: bad regular expression, {error}. "
-                "Correct it."
-            ) from error
 
 
 def _check_parents(found: Mapping[str, Condition], where: str) -> None:

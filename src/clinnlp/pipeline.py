@@ -194,11 +194,12 @@ def _rows(
 
 
 def _entity_rows(doc: Doc) -> Iterator[dict[str, Any]]:
-    """Give the cells of each entity."""
+    """Give the cells of each entity; a lasting disease is not historical here, also when it is told as history."""
     for ent in doc.ents:
         cells = {name: ent._.get(name) for name in ("score", "source", "section", "assertion", "cue")}
         codes = {name: ent._.get(name) for name in ("code_system", "code", "code_name")}
         axes = {f"is_{axis}": bool(ent._.get(f"is_{axis}")) for axis in AXES}
+        axes["is_historical"] &= not ent._.is_background
         yield {
             "start": ent.start_char, "end": ent.end_char, "text": ent.text, "label": ent.label_,
             **cells, **axes, **codes,
