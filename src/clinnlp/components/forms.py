@@ -10,6 +10,7 @@ from clinnlp.components.scope import EDGE, Cue, Rule
 ANSWERS = {
     "negated": (
         "no|none|n|neg|negative|denies|denied|absent|nil|never|none known|none reported|not present|false|not seen"
+        "|nope|not today|not now|not currently|not at present"
     ),
     "affirmed": "yes|y|pos|positive|present|true|reports|endorses",
     "uncertain": "possible|possibly|probable|suspected|unsure|uncertain|maybe|unknown|likely",
