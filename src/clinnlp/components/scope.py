@@ -225,7 +225,7 @@ class _Scopes:
         for cut in pattern.finditer(self.low, first, bound):
             if cut[0] == "," and scope == "phrase" and LIST_OR.search(self.low, cut.end(), min(bound, cut.end() + 80)):
                 continue
-            if cut.start() > first:
+            if cut.start() > first or cut[0] == ",":
                 return cut.start()
         return bound
 
