@@ -24,6 +24,7 @@ UNDERLINE = re.compile(r"\r?\n[ \t]*[=\-~_]{3,}[ \t]*(?:\r?\n|$)")
 BLANK = re.compile(
     r"(?:^|\n)[ \t\r]*\n[ \t\r]*(?:[*#=_>•-]{1,3}[ \t]*)?(?:\w{1,4}[.)][ \t]+)?\Z"
 )  # a blank line before
+REST = re.compile(r"[ \t]*\r?(?:\n|$)")
 ASIDE = re.compile(r"[ \t]+\([^()]*\)?$")  # "(check all that apply)" after a header
 WRITTEN_OUT = {"hx": "history", "dx": "diagnosis"}
 IN_EXAM = ("physical_exam", "review_of_systems", "vital_signs")
@@ -52,7 +53,7 @@ class Headers:
         colon
             Whether a colon or an underline marks it as a header.
         apart
-            Whether it stands on a line of its own.
+            Whether nothing else stands on its line.
         fresh
             Whether a blank line is before it.
         """
@@ -68,6 +69,8 @@ class Headers:
                 return None  # a study among others
             return self.known[key] if colon or capitals or (apart and name[0].isupper()) else None
         words = key.split()
+        if colon and apart and words[0] in self.known and name.split()[0].isupper() and len(words[0]) > SHORT:
+            return self.known[words[0]]  # "MEDS as the pharmacy has them:", with nothing after it
         if not capitals or len(words) > 8 or not (colon or (apart and len(words) > 1)) or len(key) <= SHORT:
             return None
         found = next((category for category, pattern in self.keywords if pattern.search(key)), None)
@@ -125,7 +128,7 @@ def _headers(text: str) -> Iterator[tuple[int, int, int, str]]:
         if start < last:
             continue
         underline = UNDERLINE.match(text, match.end()) if not match["mark"] else None
-        apart = not match["mark"] and match.re is LINE
+        apart = match.re is LINE and REST.match(text, match.end()) is not None
         colon = match["mark"] not in ("", "-") or underline is not None
         fresh = BLANK.search(text, max(0, start - 80), start) is not None
         category = headers.category(match["name"], parent, colon=colon, apart=apart, fresh=fresh)
