@@ -28,9 +28,12 @@ _HOME = {
     "Annotations": "clinnlp.annotations",
     "ClinnlpError": "clinnlp.errors",
 }
-_MODULES = ("conditions", "models", "plots")
+_MODULES = ("conditions", "icd10", "models", "plots", "terminology")
 
-__all__ = ["Annotations", "ClinnlpError", "annotate", "conditions", "load", "models", "plots", "read_notes"]
+__all__ = [
+    "Annotations", "ClinnlpError", "annotate", "conditions", "icd10", "load", "models", "plots", "read_notes",
+    "terminology",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

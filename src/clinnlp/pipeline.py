@@ -25,7 +25,12 @@ PER_NOTE = ("sections", "entities", "medications", "measurements", "flags", "evi
 
 
 def load(
-    *, ner: str = "mini", exclude: Iterable[str] = (), conditions: str | None = None, download: bool = False
+    *,
+    ner: str = "mini",
+    exclude: Iterable[str] = (),
+    conditions: str | None = None,
+    vocabulary: str | None = None,
+    download: bool = False,
 ) -> Language:
     """Build the pipeline.
 
@@ -38,13 +43,15 @@ def load(
         Names of components to leave out; without `clinnlp_ner` the pipeline works by rules and dictionaries alone.
     conditions
         Path of a YAML file with condition definitions that extend or replace the shipped ones.
+    vocabulary
+        Path of a CSV file with terms of one's own (term, code, system); see `clinnlp.terminology.read_terms`.
     download
         Whether the files of a hub id may be fetched; otherwise they must be on this machine.
 
     Raises
     ------
     InputError
-        When `exclude` names a component that does not exist.
+        When `exclude` names a component that does not exist, or the vocabulary is not valid.
     ModelError
         When the model cannot be loaded.
     ResourceError
@@ -62,8 +69,9 @@ def load(
     if unknown := exclude - set(COMPONENTS):
         raise InputError(f"No component {', '.join(sorted(unknown))} to exclude. There are: {', '.join(COMPONENTS)}")
     config: dict[str, dict[str, Any]] = {
-        "clinnlp_ner": {"model": ner, "download": download}, "clinnlp_lexicon": {"conditions": conditions},
-    }  # fmt: skip
+        "clinnlp_ner": {"model": ner, "download": download},
+        "clinnlp_lexicon": {"conditions": conditions, "vocabulary": vocabulary},
+    }
     nlp = blank()
     for name in COMPONENTS:
         if name not in exclude:

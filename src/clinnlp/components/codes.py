@@ -17,10 +17,10 @@ def find_codes(doc: Doc) -> Iterator[tuple[Span, tuple[str, str]]]:
     """Give each disease and symptom that has one code with that code and its description.
 
     It has one if its own words name exactly one, or else the dictionary term that they are; a name that stands for
-    several ("diabetes") gets none. Codes of drugs are those of the dictionary that found them.
+    several ("diabetes") gets none. Codes of drugs, and of a user's own vocabulary, are those of the dictionary.
     """
     for ent in doc.ents:
-        if ent.label_ in CODED:
+        if ent.label_ in CODED and ent._.code_system in (None, "MeSH"):
             names = [name for name, _ in names_of(ent.text)]
             if ent._.code_name:
                 names.append(ent._.code_name)

@@ -94,13 +94,24 @@ class Lexicon:
     ----------
     conditions
         Path of a YAML file with condition definitions that extend or replace the shipped ones.
+    vocabulary
+        Path of a CSV file with more terms; see `clinnlp.terminology.read_terms`.
     """
 
-    def __init__(self, nlp: Language, name: str = "clinnlp_lexicon", conditions: str | None = None) -> None:
+    def __init__(
+        self,
+        nlp: Language,
+        name: str = "clinnlp_lexicon",
+        conditions: str | None = None,
+        vocabulary: str | None = None,
+    ) -> None:
         from clinnlp.conditions import load as load_conditions
+        from clinnlp.terminology import extend, read_terms
 
         self.name = name
         self.vocabulary = load_vocabulary()
+        if vocabulary is not None:
+            self.vocabulary = extend(self.vocabulary, read_terms(vocabulary))
         self.conditions: Conditions = load_conditions(conditions)
 
     def __call__(self, doc: Doc) -> Doc:
