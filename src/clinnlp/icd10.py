@@ -134,7 +134,6 @@ def names_of(text: str) -> list[tuple[str, str]]:
     return names
 
 
-@lru_cache(maxsize=20_000)
 def find_code(*names: str) -> tuple[str, str] | None:
     """Give code and description for the first name that has exactly one code, or None.
 
@@ -148,6 +147,18 @@ def find_code(*names: str) -> tuple[str, str] | None:
         if len(codes := icd10.find(name)) == 1:
             return codes[0], icd10.names[codes[0]]
     return None
+
+
+@lru_cache(maxsize=20_000)
+def code_of(text: str, synonym: str | None = None) -> tuple[str, str, str] | None:
+    """Give system, code and description for the words of a note, or a synonym of theirs; None where neither has one.
+
+    >>> code_of("HTN")
+    ('ICD-10-CM', 'I10', 'Essential (primary) hypertension')
+    """
+    names = [name for name, _ in names_of(text)] + ([synonym] if synonym else [])
+    found = find_code(*names)
+    return (SYSTEM, *found) if found else None
 
 
 def find_candidates(term: str, *, limit: int = 10) -> pd.DataFrame:

@@ -3,12 +3,13 @@
 import pytest
 
 import clinnlp
-from clinnlp.icd10 import find_candidates, find_code, names_of
+from clinnlp.icd10 import code_of as find
+from clinnlp.icd10 import find_candidates
 
 
 def code_of(term):
-    found = find_code(*(name for name, _ in names_of(term)))
-    return found[0] if found else None
+    found = find(term)
+    return found[1] if found else None
 
 
 @pytest.mark.parametrize(

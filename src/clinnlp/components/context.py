@@ -252,10 +252,10 @@ class Context:
         """Set `is_negated` and the other axes, `cue` and `rule` of each mention."""
         spans = [*doc.ents, *doc.spans.get(CONDITIONS, ())]
         for span, found in zip(spans, find_assertions(doc, spans), strict=True):
+            extension, reason = span._, found.reason
             for axis in AXES:
-                span._.set(f"is_{axis}", getattr(found, axis) is not None)
-            reason = found.reason
-            span._.is_background = found.is_background
-            span._.cue = (reason.cue or None) if reason else None
-            span._.rule = reason.rule if reason else None
+                extension.set(f"is_{axis}", getattr(found, axis) is not None)
+            extension.is_background = found.is_background
+            extension.cue = (reason.cue or None) if reason else None
+            extension.rule = reason.rule if reason else None
         return doc

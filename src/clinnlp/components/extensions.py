@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from spacy.tokens import Doc, Span
 
 from clinnlp.schema import ASSERTIONS, AXES, Section
 
-TEXT = "clinnlp_text"
+TEXT, CODE, CODED = "clinnlp_text", "clinnlp_code", "clinnlp_coded"  # keys of `Doc.user_data`
+PARTS = ("code_system", "code", "code_name")
 CONDITIONS = "conditions"  # the span group of condition terms: span.label_ is the condition, span.id_ the rule
 
 
@@ -48,6 +51,28 @@ def _section(span: Span) -> str | None:
     return section.category if section else None
 
 
+def _code(part: int, span: Span) -> str | None:
+    """Give a part of the code that was set; where `clinnlp_codes` has run, the ICD-10-CM code of a finding before it.
+
+    It is looked up when it is read, since the codes take seconds to load.
+    """
+    data: dict[Any, Any] = span.doc.user_data
+    code: tuple[str | None, ...] = data.get((CODE, span.start, span.end), (None, None, None))
+    if data.get(CODED) and span.label_ in ("DISEASE", "SYMPTOM") and code[0] in (None, "MeSH"):
+        from clinnlp.icd10 import code_of
+
+        code = code_of(span.text, code[2]) or code
+    return code[part]
+
+
+def _set_code(part: int, span: Span, value: str | None) -> None:
+    """Set a part of the code."""
+    data: dict[Any, Any] = span.doc.user_data
+    code = list(data.get((CODE, span.start, span.end), (None, None, None)))
+    code[part] = value
+    data[CODE, span.start, span.end] = tuple(code)
+
+
 def register() -> None:
     """Register every extension that clinnlp uses."""
     for name in ("sections", "medications", "measurements"):
@@ -57,12 +82,15 @@ def register() -> None:
         if not Span.has_extension(f"is_{axis}"):
             Span.set_extension(f"is_{axis}", default=False)
     # cue: the words that decided the assertion; rule: the id of the rule behind them; score: 0 to 1
-    for name in ("cue", "rule", "score", "source", "code_system", "code", "code_name"):
+    for name in ("cue", "rule", "score", "source"):
         if not Span.has_extension(name):
             Span.set_extension(name, default=None)
     for name, getter in (("assertion", _assertion), ("section", _section)):
         if not Span.has_extension(name):
             Span.set_extension(name, getter=getter)
+    for part, name in enumerate(PARTS):
+        if not Span.has_extension(name):
+            Span.set_extension(name, getter=partial(_code, part), setter=partial(_set_code, part))
 
 
 register()
