@@ -28,11 +28,11 @@ _HOME = {
     "Annotations": "clinnlp.annotations",
     "ClinnlpError": "clinnlp.errors",
 }
-_MODULES = ("conditions", "icd10", "models", "plots", "terminology")
+_MODULES = ("abbreviations", "conditions", "icd10", "models", "plots", "terminology")
 
 __all__ = [
-    "Annotations", "ClinnlpError", "annotate", "conditions", "icd10", "load", "models", "plots", "read_notes",
-    "terminology",
+    "Annotations", "ClinnlpError", "abbreviations", "annotate", "conditions", "icd10", "load", "models", "plots",
+    "read_notes", "terminology",
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 
 from clinnlp.components.extensions import section_at, text_of
 from clinnlp.resources import read_yaml
-from clinnlp.schema import Section
+from clinnlp.schema import ENTITY_LABELS, Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +71,21 @@ class _Words:
 def _load_table() -> dict[str, dict[str, Any]]:
     """Read the entries of `abbreviations.yml` by their short forms once."""
     return {entry["short"]: entry for entry in read_yaml("abbreviations.yml")["abbreviations"]}
+
+
+def label_of(found: Abbreviation) -> str | None:
+    """Give the entity label of the sense of a mention; None where it has none, or the note defined it."""
+    senses = _load_table().get(found.short, {}).get("senses", ())
+    return next((s["label"] for s in senses if s["long"] == found.long and s["label"] in ENTITY_LABELS), None)
+
+
+def senses_of(short: str) -> list[str]:
+    """Give the long forms that the table has for a short form.
+
+    >>> senses_of("CP")
+    ['chest pain', 'cerebral palsy']
+    """
+    return [sense["long"] for sense in _load_table().get(short, {}).get("senses", ())]
 
 
 def find_abbreviations(doc: Doc) -> list[Abbreviation]:

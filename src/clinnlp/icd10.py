@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from clinnlp.abbreviations import senses_of
 from clinnlp.spelling import normalise
 from clinnlp.vocabulary import WORD, load_vocabulary, singulars
 
@@ -126,7 +127,7 @@ def names_of(text: str) -> list[tuple[str, str]]:
     [('CHF', 'exact'), ('Heart Failure', 'abbreviation')]
     """
     words = WORD.findall(text)
-    term = load_vocabulary().find(words) if words else None
+    term = load_vocabulary().find(words) if words and len(senses_of(text)) < 2 else None
     names = [(text, "exact")]
     if term is not None and term.name.lower() != text.lower():
         is_short = " ".join(words) in load_vocabulary().cased
@@ -187,7 +188,8 @@ def find_candidates(term: str, *, limit: int = 10) -> pd.DataFrame:
     import pandas as pd
 
     icd10 = load_icd10()
-    rows = [(SYSTEM, code, icd10.names[code], how, 1.0) for name, how in names_of(term) for code in icd10.find(name)]
+    names = names_of(term) + [(long, "abbreviation") for long in senses_of(term)]
+    rows = [(SYSTEM, code, icd10.names[code], how, 1.0) for name, how in names for code in icd10.find(name)]
     known = load_vocabulary().find(WORD.findall(term)) if WORD.search(term) else None
     if known is not None and known.code_system and known.code:
         rows.append((known.code_system, known.code, known.name, names_of(term)[-1][1], 1.0))

@@ -36,7 +36,7 @@ def test_a_code_that_says_more_than_the_note_is_not_given(term, unsaid):
     assert code_of(term) is None, unsaid
 
 
-@pytest.mark.parametrize(("term", "code"), [("asthma", "J45.90"), ("PE", "I26"), ("migraine", "G43.9")])
+@pytest.mark.parametrize(("term", "code"), [("asthma", "J45.90"), ("pulmonary embolism", "I26"), ("migraine", "G43.9")])
 def test_the_lowest_code_that_says_no_more_is_given(term, code):
     assert code_of(term) == code
 
@@ -52,6 +52,9 @@ def test_candidates_say_how_they_were_found():
     ]  # fmt: skip
     assert exact["score"].between(0, 1).all()
     assert len(find_candidates("...")) <= 10
+    senses = find_candidates("CP", limit=2)
+    assert senses["code"].tolist() == ["R07.9", "G80.9"]
+    assert senses["ambiguous"].all()
 
 
 def test_entities_have_icd10_where_it_is_sure_and_mesh_elsewhere():

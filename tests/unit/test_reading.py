@@ -236,3 +236,23 @@ def test_own_definitions_and_bad_ones(tmp_path):
     assert "gout" in conditions.explain("gout")
     with pytest.raises((InputError, ResourceError)):
         conditions.explain("nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "label"),
+    [
+        ("Lungs: CTA bilaterally.", "CTA", "RESULT"), ("General: alert, NAD.", "NAD", "RESULT"),
+        ("Cath: stent to the mid LAD.", "mid LAD", "ANATOMY"), ("Her RA is controlled on methotrexate.", "RA", "DISEASE"),
+        ("PT and OT to see him tomorrow.", "PT", "PROCEDURE"), ("PE:\nHEENT: clear.", "PE", None),
+        ("Saturating 97% on RA.", "RA", None),
+    ],
+)  # fmt: skip
+def test_an_ambiguous_abbreviation_is_what_the_note_says(text, span, label):
+    doc = clinnlp.load(exclude=["clinnlp_ner"])(text)
+    assert {e.text: e.label_ for e in doc.ents}.get(span) == label
+
+
+def test_an_abbreviation_that_nothing_decides_has_no_code():
+    clear, unclear = clinnlp.load(exclude=["clinnlp_ner"]).pipe(["Denies CP or SOB.", "Known to us with CP."])
+    assert clear.ents[0]._.code == "R07.9"
+    assert (unclear.ents[0].text, unclear.ents[0]._.code) == ("CP", None)

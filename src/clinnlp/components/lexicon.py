@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
+from clinnlp.abbreviations import find_abbreviations, label_of, senses_of
 from clinnlp.components.extensions import CONDITIONS, text_of
 from clinnlp.vocabulary import MAX_WORDS, WORD, Term, Vocabulary, load_vocabulary
 
@@ -130,7 +132,7 @@ class Lexicon:
         """Give the dictionary terms that overlap no entity that is kept."""
         taken = {i for e in kept for i in range(e.start, e.end)}
         spans: list[Span] = []
-        for match in find_terms(text_of(doc), self.vocabulary):
+        for match in self._read_abbreviations(doc, find_terms(text_of(doc), self.vocabulary)):
             span = _span(doc, match.start, match.end, match.term.label)
             if span is not None and taken.isdisjoint(range(span.start, span.end)):
                 span._.source, span._.score = "lexicon", 1.0
@@ -138,6 +140,26 @@ class Lexicon:
                 span._.code_name = match.term.name if match.term.code else None
                 spans.append(span)
         return filter_spans(spans)
+
+    def _read_abbreviations(self, doc: Doc, matches: list[Match]) -> Iterator[Match]:
+        """Give the terms, those of ambiguous abbreviations as the note decides; where it does not, without a code."""
+        open_ones = {a.end: a for a in find_abbreviations(doc) if len(senses_of(a.short)) > 1}
+        for match in matches:
+            short = open_ones.pop(match.end, None)
+            if short is None or short.start < match.start:
+                yield match
+            elif short.long is None:
+                yield replace(match, term=Term(match.term.label, match.term.name))
+            elif label := label_of(short):
+                yield replace(match, term=self._term(short.long, label))
+        for short in open_ones.values():
+            if short.long and (label := label_of(short)):
+                yield Match(short.start, short.end, self._term(short.long, label))
+
+    def _term(self, name: str, label: str) -> Term:
+        """Give the dictionary term of a name, with a label."""
+        known = self.vocabulary.find(WORD.findall(name))
+        return replace(known, label=label) if known else Term(label, name)
 
     def _is_likely(self, entity: Span) -> bool:
         """Say whether a model's entity that no dictionary knows counts; a problem has a word of three letters."""
