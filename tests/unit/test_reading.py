@@ -242,7 +242,8 @@ def test_own_definitions_and_bad_ones(tmp_path):
     ("text", "span", "label"),
     [
         ("Lungs: CTA bilaterally.", "CTA", "RESULT"), ("General: alert, NAD.", "NAD", "RESULT"),
-        ("Cath: stent to the mid LAD.", "mid LAD", "ANATOMY"), ("Her RA is controlled on methotrexate.", "RA", "DISEASE"),
+        ("Cath: stent to the mid LAD.", "mid LAD", "ANATOMY"),
+        ("Her RA is controlled on methotrexate.", "RA", "DISEASE"),
         ("PT and OT to see him tomorrow.", "PT", "PROCEDURE"), ("PE:\nHEENT: clear.", "PE", None),
         ("Saturating 97% on RA.", "RA", None),
     ],

@@ -22,7 +22,8 @@ BEFORE = 40  # characters before a name in which a word can make its value a goa
 WRAP = 55  # a line of at least so many characters may go on in the next one
 REACH = 250  # characters after a name in which its values are looked for
 
-NUM = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+NUM = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3},\d{1,2}(?!\d|[,.]\d)|\d+(?:\.\d+)?|\.\d+)"
+DECIMAL_COMMA = re.compile(r",(?=\d{1,2}$)")
 END = r"(?!\d|,\d{3}|/\d|:\d|\.\d)"
 VALUE = {
     "number": re.compile(
@@ -81,6 +82,11 @@ class Value:
     unit: str | None
     sign: str
     interpretation: str | None
+
+
+def _number(text: str) -> float:
+    """Read a number with a comma between thousands, or before one or two decimals."""
+    return float(DECIMAL_COMMA.sub(".", text).replace(",", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +250,7 @@ def _value(text: str, pos: int, limit: int, test: Test, rules: Rules, unit: str 
         return None
     unit = written or unit
     groups = match.groupdict()
-    numbers = [float(g.replace(",", "")) for k in ("first", "last", "tens") if (g := groups.get(k))]
+    numbers = [_number(g) for k in ("first", "last", "tens") if (g := groups.get(k))]
     scales = [test.scale(n, unit and normalise(unit)) for n in numbers[: 1 if test.kind == "pressure" else 2]]
     if None in scales or (test.kind == "pressure" and len(numbers) == 2 and not 10 <= numbers[1] < numbers[0]):
         return None
@@ -278,7 +284,7 @@ def _tail(text: str, pos: int, limit: int, test: Test) -> tuple[int, str | None,
         gap = GAP.match(text, pos, limit)
         match = RANGE.match(text, gap.end(), limit) if gap else BRACKETED.match(text, pos, limit)
         if match and not test.vital and own is None:
-            groups = {k: float(v.replace(",", "")) for k, v in match.groupdict().items() if v}
+            groups = {k: _number(v) for k, v in match.groupdict().items() if v}
             low, high = groups.get("low", groups.get("above")), groups.get("high", groups.get("below"))
             own, pos = Scale(frozenset(), 0, 0, low, high), match.end()
     return pos, said, own

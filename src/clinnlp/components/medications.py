@@ -286,7 +286,7 @@ def _status(text: str, mention: Mention, seen: bool, rules: Rules) -> str:
             ("hypothetical", "other"),
             ("historical", "past"),
         ):
-            if span._.get(f"is_{axis}"):
+            if span._.get(f"is_{axis}") and not (axis == "historical" and span._.is_background):
                 return status
     if category in ("assessment_plan", "discharge_instructions") and not seen and _has_regimen(mention):
         return "planned"
