@@ -177,8 +177,8 @@ def find_candidates(term: str, *, limit: int = 10) -> pd.DataFrame:
     DataFrame
         `code_system`, `code`, `code_name`; `how` it was found: "exact" (the name of the code, or a term included in
         it), "abbreviation" or "synonym" (of a dictionary term), or "fuzzy" (a name like it); `score` from 0 to 1, that
-        of a fuzzy one the likeness of the names; and `ambiguous`: whether the system has more than one code for it. A
-        fuzzy code is a hint for a reader: the pipeline gives none.
+        of a fuzzy one the likeness of the names; and `ambiguous`: whether the system has more than one code for the
+        term, or the term more than one meaning. A fuzzy code is a hint for a reader: the pipeline gives none.
 
     Examples
     --------
@@ -197,5 +197,6 @@ def find_candidates(term: str, *, limit: int = 10) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=CANDIDATES[:-1]).drop_duplicates(["code_system", "code"])
     sure = table[table["how"] != "fuzzy"]
     several = sure["code_system"].value_counts()
-    table["ambiguous"] = (table["how"] == "fuzzy") | table["code_system"].map(several).gt(1)
+    open_ = (table["how"] == "fuzzy") | (len(senses_of(term)) > 1)
+    table["ambiguous"] = open_ | table["code_system"].map(several).gt(1)
     return table.head(limit).reset_index(drop=True)
