@@ -155,16 +155,14 @@ class Conditions(Mapping[str, Condition]):
             cased = kind == "abbreviations"
             for text in getattr(definition, kind):
                 words = tuple(WORD.findall(text))
-                term = Term(words if cased else self._fix(words), definition.id, f"{definition.id}.{rule}", cased)
+                fixed = words if cased else tuple(map(self._spelling.fix, words))
+                term = Term(fixed, definition.id, f"{definition.id}.{rule}", cased)
                 self._index.setdefault(self._spelling.fix(words[0]), []).append(term)
         for word in definition.phrase_words:
             self._phrase_words.setdefault(self._spelling.fix(word), []).append(definition.id)
 
     def _is_look_alike(self, hit: Hit) -> bool:
         return self.statuses.get(hit[3]) == LOOK_ALIKE
-
-    def _fix(self, words: Iterable[str]) -> tuple[str, ...]:
-        return tuple(self._spelling.fix(w) for w in words)
 
     def _words(self, text: str) -> list[tuple[int, int, str]]:
         fix = self._spelling.fix
@@ -173,7 +171,10 @@ class Conditions(Mapping[str, Condition]):
     def _find_terms(self, text: str, words: list[tuple[int, int, str]]) -> Iterator[Hit]:
         taken: dict[tuple[str, bool], int] = {}  # up to where the terms, or the look-alikes, of a condition reach
         for i, (start, _, word) in enumerate(words):
+            after = words[i + 1][2] if i + 1 < len(words) else ""
             for term in self._index.get(word, ()):
+                if not term.cased and term.words[1:2] not in ((), (after,)):
+                    continue
                 key = (term.condition, term.rule.endswith(LOOK_ALIKE))
                 if taken.get(key, 0) <= start and (end := _end(text, words, i, term)):
                     taken[key] = end
