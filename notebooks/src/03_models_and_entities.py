@@ -23,10 +23,11 @@ SAMPLES = Path("../sample_data")
 # ## 1. A token classifier
 #
 # A BERT reads a text in *word pieces*. For each piece it gives a probability for each *tag*: `B-` begins an entity,
-# `I-` goes on with it, `O` is outside. The model that ships with clinnlp is called `mini`.
+# `I-` goes on with it, `O` is outside. The model that ships with clinnlp is called `mini`; one of its three heads is
+# read here (part 3 says what a head is).
 
 # %%
-mini = load_classifier("mini")
+mini = load_classifier("mini/bc5cdr")
 text = "She takes metoprolol for atrial fibrillation and had a cough."
 pieces = split_pieces(text, mini.network.tokenizer)
 [mini.network.tokenizer.id_to_token(i) for i in pieces.ids]

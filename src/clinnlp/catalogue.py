@@ -76,6 +76,7 @@ class Rules:
     limit: re.Pattern[str]
     comparing: re.Pattern[str]
     link: re.Pattern[str]
+    units: dict[str, str]  # normalised -> as the table has it
 
 
 @cache
@@ -100,6 +101,7 @@ def load_rules() -> Rules:
         foreign=re.compile(rf"[ \t]?-?(?:{_any(data['foreign'])})(?![A-Za-z])|[A-Za-z]{{2}}|[+'\"’]"),
         limit=re.compile(rf"\b(?:{_any(data['limits'])})\b", re.IGNORECASE),
         comparing=re.compile(rf"\b(?:{_any(data['comparing'])})\b", re.IGNORECASE),
+        units={normalise(way): unit for unit, ways in data["units"].items() for way in [unit, *ways]},
         link=re.compile(rf"{ASIDE}(?:{ARROW}|[ \t,;(]+(?:(?:{_any(data['links'])})[ \t:]+){{1,4}})"),
     )
 

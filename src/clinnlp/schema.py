@@ -64,7 +64,7 @@ class Medication:
 class Measurement:
     """A vital sign or laboratory result; `start` and `end` cover `value`, which is quoted as written.
 
-    `test` is the name as written, `number` the value as a float where it is one number, `unit` as written and
+    `test` is the name as written, `number` the value as a float where it is one number, `unit` in one spelling and
     `interpretation` one of low, normal, high, or None where no reference range applies.
     """
 

@@ -110,10 +110,10 @@ def find_measurements(doc: Doc) -> list[Measurement]:
     -------
     list of Measurement
         `start` and `end` cover the value as written ("169/74", "35-40", "<0.01"). `number` is set where the value is
-        one number, thousands separators taken out. `interpretation` is the flag in the note where there is one, else
-        the comparison with the range that the note gives, else with the adult range of `measurements.yml`. A blood
-        pressure is high from 140 systolic or 90 diastolic, and low below 90 or 60. A saturation without a name
-        ("97% on RA") is given the name "oxygen saturation".
+        one number, thousands separators taken out; `unit` is spelled in one way ("gm/dl" as "g/dL"). `interpretation`
+        is the flag in the note where there is one, else the comparison with the range that the note gives, else with
+        the adult range of `measurements.yml`. A blood pressure is high from 140 systolic or 90 diastolic, and low below
+        90 or 60. A saturation without a name ("97% on RA") is given the name "oxygen saturation".
 
     Examples
     --------
@@ -262,6 +262,7 @@ def _value(text: str, pos: int, limit: int, test: Test, rules: Rules, unit: str 
         meanings = {_compare(n, sign, own or s) for n, s in zip(numbers, scales, strict=True) if s}
         meaning = meanings.pop() if len(meanings) == 1 else None
     number = numbers[0] if len(numbers) == 1 and not sign and text[match.end() - 1] != "s" else None
+    unit = unit and rules.units.get(normalise(unit), unit)
     return Value(match.start(), match.end(), after, number, unit, sign, said or meaning)
 
 
