@@ -1,18 +1,23 @@
 """ICD-10-CM: from the name of a disease or symptom to the code that it supports, and no further.
 
 The descriptions and inclusion terms (National Center for Health Statistics and Centers for Medicare & Medicaid
-Services, public domain) are those of the package simple-icd-10-cm, which is read when a code is first needed.
+Services, public domain) are those of the package simple-icd-10-cm. Its tabular list is read when a code is first
+needed; the package itself is not imported, since it builds a tree that is not needed here.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from importlib.metadata import files
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from clinnlp.abbreviations import senses_of
+from clinnlp.errors import ResourceError
 from clinnlp.spelling import normalise
-from clinnlp.vocabulary import WORD, load_vocabulary, singulars
+from clinnlp.vocabulary import WORD, load_vocabulary, no_collection, singulars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +37,7 @@ SAYS_MORE = frozenset(
 )
 KIND = ("disease", "disorder")  # that a name has or leaves out
 EXTERNAL = "VWXY"  # chapters of causes from outside
-ENCOUNTER = 7  # characters of a code whose last one tells the encounter, which no name does
+CATEGORY = 3  # characters of its code
 CANDIDATES = ["code_system", "code", "code_name", "how", "score", "ambiguous"]
 
 
@@ -44,16 +49,11 @@ class Icd10:
     """
 
     def __init__(self) -> None:
-        import simple_icd_10_cm as icd
-
         self.names: dict[str, str] = {}
         self._codes: dict[str, list[str]] = {}
-        for code in icd.get_all_codes():
-            if "-" in code or code[0].isdigit() or code[0] in EXTERNAL or len(code.replace(".", "")) >= ENCOUNTER:
-                continue
-            self.names[code] = icd.get_description(code)
-            includes = icd.get_includes(code) if len(code) == 3 else []
-            for text in (self.names[code], *icd.get_inclusion_term(code), *includes):
+        for code, description, terms in _diagnoses():
+            self.names[code] = description
+            for text in (description, *terms):
                 if NOS.search(text) and not _says_no_more(self.names[code], text):
                     continue
                 for words in _variants(text):
@@ -76,6 +76,21 @@ class Icd10:
 
         near = process.extract(_key(name), self._codes.keys(), scorer=fuzz.ratio, limit=limit)
         return [(code, round(score / 100, 2)) for key, score, _ in near for code in self._codes[key]][:limit]
+
+
+def _diagnoses() -> Iterator[tuple[str, str, list[str]]]:
+    """Give code, description and included terms of the diagnoses that a name can support."""
+    package = "simple-icd-10-cm"
+    path = next((f for f in files(package) or () if f.match("icd10c-tabular-*.xml")), None)
+    if path is None:
+        raise ResourceError(f"The installed package {package} has no tabular list. Reinstall it: pip install {package}")
+    for entry in ElementTree.parse(str(path.locate())).iter("diag"):
+        code = entry.findtext("name", "")
+        if "-" in code or code[0] in EXTERNAL:
+            continue
+        kinds = ("inclusionTerm", "includes") if len(code) == CATEGORY else ("inclusionTerm",)
+        terms = [note.text or "" for kind in kinds for note in entry.findall(f"{kind}/note")]
+        yield code, entry.findtext("desc", ""), terms
 
 
 def _variants(text: str) -> set[str]:
@@ -115,8 +130,9 @@ def _word(word: str) -> str:
 
 
 @lru_cache(maxsize=1)
+@no_collection()
 def load_icd10() -> Icd10:
-    """Read the codes once; it takes two seconds."""
+    """Read the codes once; it takes a second."""
     return Icd10()
 
 

@@ -12,6 +12,7 @@ import gc
 import pickle
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import files
@@ -154,7 +155,20 @@ def _chemicals(names: Iterable[str], known: Vocabulary) -> Vocabulary:
     return chemicals
 
 
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Switch the garbage collector off while a million small objects are made that all stay."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 @lru_cache(maxsize=1)
+@no_collection()
 def load_vocabulary() -> Vocabulary:
     """Read all dictionaries, ours first, so that its labels win.
 
@@ -169,8 +183,6 @@ def load_vocabulary() -> Vocabulary:
         modifiers=frozenset(w for m in own["modifiers"] for w in WORD.findall(str(m))),
         ignored=frozenset(str(t) for kind in ("ignored_diseases", "ignored_drugs") for t in own[kind]),
     )
-    collecting = gc.isenabled()
-    gc.disable()  # the dictionaries hold a million small objects that all stay
     shipped = _shipped("drug-named-entity-recognition", "drug_ner_dictionary.pkl.bz2")
     names, data = shipped["drug_variant_to_canonical"], shipped["drug_canonical_to_data"]
     found = [
@@ -195,6 +207,4 @@ def load_vocabulary() -> Vocabulary:
     for words, term in coded:
         vocabulary.add_words(words, term)
     vocabulary.chemicals = _chemicals(names, vocabulary)
-    if collecting:
-        gc.enable()
     return vocabulary
