@@ -195,9 +195,8 @@ class Conditions(Mapping[str, Condition]):
             for phrase in self[condition].phrases:
                 if phrase.status not in statuses:
                     continue
-                pattern = _compiled(phrase.pattern)
                 for a, b in own:
-                    for m in pattern.finditer(text, a, b):
+                    for m in _compiled(phrase.pattern).finditer(text, a, b):
                         if found := m.group().strip():
                             start = text.index(found, m.start())
                             yield start, start + len(found), condition, f"{condition}.{phrase.id}"
@@ -326,7 +325,8 @@ def _read_phrase(entry: Any, where: str, own: bool) -> Phrase:
     """Check a phrase; the shipped patterns are compiled when a note first needs them."""
     phrase = entry if isinstance(entry, Phrase) else Phrase(**_checked(Phrase, entry, f"{where}, phrases"))
     try:
-        re.compile(phrase.pattern if own else "")
+        if own:
+            re.compile(phrase.pattern)
     except re.error as error:
         raise ResourceError(f"{where}, phrase {phrase.id!r}: bad regular expression, {error}. Correct it.") from error
     allowed = (None, LOOK_ALIKE, *FLAG_STATUSES[:-1])

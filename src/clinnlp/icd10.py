@@ -10,14 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import files
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from clinnlp.abbreviations import senses_of
-from clinnlp.errors import ResourceError
 from clinnlp.spelling import normalise
-from clinnlp.vocabulary import WORD, load_vocabulary, no_collection, singulars
+from clinnlp.vocabulary import WORD, load_vocabulary, no_collection, shipped_file, singulars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +52,7 @@ class Icd10:
         for code, description, terms in _diagnoses():
             self.names[code] = description
             for text in (description, *terms):
-                if NOS.search(text) and not _says_no_more(self.names[code], text):
+                if NOS.search(text) and not _says_no_more(description, text):
                     continue
                 for words in _variants(text):
                     codes = self._codes.setdefault(words, [])
@@ -80,11 +78,8 @@ class Icd10:
 
 def _diagnoses() -> Iterator[tuple[str, str, list[str]]]:
     """Give code, description and included terms of the diagnoses that a name can support."""
-    package = "simple-icd-10-cm"
-    path = next((f for f in files(package) or () if f.match("icd10c-tabular-*.xml")), None)
-    if path is None:
-        raise ResourceError(f"The installed package {package} has no tabular list. Reinstall it: pip install {package}")
-    for entry in ElementTree.parse(str(path.locate())).iter("diag"):
+    path = shipped_file("simple-icd-10-cm", "icd10c-tabular-*.xml")
+    for entry in ElementTree.parse(path).iter("diag"):
         code = entry.findtext("name", "")
         if "-" in code or code[0] in EXTERNAL:
             continue
@@ -151,31 +146,20 @@ def names_of(text: str) -> list[tuple[str, str]]:
     return names
 
 
-def find_code(*names: str) -> tuple[str, str] | None:
-    """Give code and description for the first name that has exactly one code, or None.
-
-    >>> find_code("Pneumonia")
-    ('J18.9', 'Pneumonia, unspecified organism')
-    >>> find_code("diabetes") is None  # of which type it is, is not said
-    True
-    """
-    icd10 = load_icd10()
-    for name in names:
-        if len(codes := icd10.find(name)) == 1:
-            return codes[0], icd10.names[codes[0]]
-    return None
-
-
 @lru_cache(maxsize=20_000)
 def code_of(text: str, synonym: str | None = None) -> tuple[str, str, str] | None:
-    """Give system, code and description for the words of a note, or a synonym of theirs; None where neither has one.
+    """Give system, code and description for the first of the names of a text, and a synonym, that has just one code.
 
     >>> code_of("HTN")
     ('ICD-10-CM', 'I10', 'Essential (primary) hypertension')
+    >>> code_of("diabetes") is None  # of which type it is, is not said
+    True
     """
-    names = [name for name, _ in names_of(text)] + ([synonym] if synonym else [])
-    found = find_code(*names)
-    return (SYSTEM, *found) if found else None
+    icd10 = load_icd10()
+    for name in [name for name, _ in names_of(text)] + ([synonym] if synonym else []):
+        if len(codes := icd10.find(name)) == 1:
+            return SYSTEM, codes[0], icd10.names[codes[0]]
+    return None
 
 
 def find_candidates(term: str, *, limit: int = 10) -> pd.DataFrame:
@@ -204,15 +188,16 @@ def find_candidates(term: str, *, limit: int = 10) -> pd.DataFrame:
     import pandas as pd
 
     icd10 = load_icd10()
-    names = names_of(term) + [(long, "abbreviation") for long in senses_of(term)]
-    rows = [(SYSTEM, code, icd10.names[code], how, 1.0) for name, how in names for code in icd10.find(name)]
+    names, senses = names_of(term), senses_of(term)
+    spelled = names + [(long, "abbreviation") for long in senses]
+    rows = [(SYSTEM, code, icd10.names[code], how, 1.0) for name, how in spelled for code in icd10.find(name)]
     known = load_vocabulary().find(WORD.findall(term)) if WORD.search(term) else None
     if known is not None and known.code_system and known.code:
-        rows.append((known.code_system, known.code, known.name, names_of(term)[-1][1], 1.0))
+        rows.append((known.code_system, known.code, known.name, names[-1][1], 1.0))
     rows += [(SYSTEM, code, icd10.names[code], "fuzzy", score) for code, score in icd10.find_like(term, limit)]
     table = pd.DataFrame(rows, columns=CANDIDATES[:-1]).drop_duplicates(["code_system", "code"])
     sure = table[table["how"] != "fuzzy"]
     several = sure["code_system"].value_counts()
-    open_ = (table["how"] == "fuzzy") | (len(senses_of(term)) > 1)
+    open_ = (table["how"] == "fuzzy") | (len(senses) > 1)
     table["ambiguous"] = open_ | table["code_system"].map(several).gt(1)
     return table.head(limit).reset_index(drop=True)

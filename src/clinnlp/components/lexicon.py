@@ -108,11 +108,12 @@ class Lexicon:
         vocabulary: str | None = None,
     ) -> None:
         from clinnlp.conditions import load as load_conditions
-        from clinnlp.terminology import extend, read_terms
 
         self.name = name
         self.vocabulary = load_vocabulary()
         if vocabulary is not None:
+            from clinnlp.terminology import extend, read_terms
+
             self.vocabulary = extend(self.vocabulary, read_terms(vocabulary))
         self.conditions: Conditions = load_conditions(conditions)
 
