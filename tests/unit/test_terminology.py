@@ -27,6 +27,13 @@ def test_own_terms_are_found_and_win(tmp_path):
     assert [e[0] for e in entities(text)] == ["HTN"]
 
 
+def test_an_own_term_wins_over_the_senses_of_an_abbreviation(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("term,code,system\nRA,L9,LOCAL\n", encoding="utf-8")
+    for text in ("Known RA.", "Her RA is quiet after years of joint pain."):
+        assert ("RA", "DISEASE", "LOCAL", "L9", "RA") in entities(text, vocabulary=str(path))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

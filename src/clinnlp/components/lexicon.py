@@ -111,10 +111,12 @@ class Lexicon:
 
         self.name = name
         self.vocabulary = load_vocabulary()
+        self.own: frozenset[str] = frozenset()  # terms of the user's file, whose meaning the file decides
         if vocabulary is not None:
             from clinnlp.terminology import extend, read_terms
 
-            self.vocabulary = extend(self.vocabulary, read_terms(vocabulary))
+            table = read_terms(vocabulary)
+            self.vocabulary, self.own = extend(self.vocabulary, table), frozenset(table["term"])
         self.conditions: Conditions = load_conditions(conditions)
 
     def __call__(self, doc: Doc) -> Doc:
@@ -144,7 +146,8 @@ class Lexicon:
 
     def _read_abbreviations(self, doc: Doc, matches: list[Match]) -> Iterator[Match]:
         """Give the terms, those of ambiguous abbreviations as the note decides; where it does not, without a code."""
-        open_ones = {a.end: a for a in find_abbreviations(doc) if len(senses_of(a.short)) > 1}
+        found = (a for a in find_abbreviations(doc) if a.short not in self.own)
+        open_ones = {a.end: a for a in found if len(senses_of(a.short)) > 1}
         for match in matches:
             short = open_ones.pop(match.end, None)
             if short is None or short.start < match.start:
