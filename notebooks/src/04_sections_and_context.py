@@ -260,7 +260,6 @@ scores
 def installed(changed):
     def forget():  # the rules are compiled once and kept: make the pipeline read them anew
         scope.load_index.cache_clear()
-        scope._compiled.cache_clear()
 
     with patch.object(scope, "read_yaml", lambda name: changed):
         forget()

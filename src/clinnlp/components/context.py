@@ -128,11 +128,12 @@ class _Finder:
         """Why a mention is history by itself: a habit, or outside any section a lasting disease alone in its line."""
         if _terms("habits").search(self.low, start, end):
             return Reason("", start, start, "mention.habit", (start, end))
+        if section is not None or not self._is_chronic(start, end):
+            return None
         first, last = self.sentences.around(start)
-        alone = not LETTER.search(self.low, first, start) and not LETTER.search(self.low, end, last)
-        if section is None and alone and self._is_chronic(start, end):
-            return Reason("", start, start, "mention.listed", (first, last))
-        return None
+        if LETTER.search(self.low, first, start) or LETTER.search(self.low, end, last):
+            return None
+        return Reason("", start, start, "mention.listed", (first, last))
 
     def _nearest(self, start: int, end: int) -> dict[str, tuple[int, Cue]]:
         """The nearest cue of each axis that reaches the mention, with its distance."""

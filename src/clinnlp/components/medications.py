@@ -17,7 +17,7 @@ from spacy.tokens import Doc, Span
 from clinnlp.components.extensions import section_at, text_of
 from clinnlp.resources import read_yaml
 from clinnlp.schema import Medication, Section
-from clinnlp.sig import Sig, fill, leads, read_sig
+from clinnlp.sig import Sig, fill, leads, load_patterns, read_sig
 
 REACH = 160  # characters after a drug in which its parts are looked for
 BEFORE = 160  # characters before a drug, within its clause, in which a cue is looked for
@@ -308,7 +308,8 @@ class Medications:
 
     def __init__(self, nlp: Language, name: str = "clinnlp_medications") -> None:
         self.name = name
-        load_rules()
+        load_rules()  # now, so that the first note is not the slow one
+        load_patterns()
 
     def __call__(self, doc: Doc) -> Doc:
         """Add the medications of the doc."""

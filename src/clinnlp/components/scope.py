@@ -102,11 +102,11 @@ def _words(term: str) -> list[str]:
 
 
 @cache
-def load_index() -> dict[str, list[tuple[str, Rule]]]:
+def load_index() -> dict[str, list[tuple[re.Pattern[str], Rule]]]:
     """Index the terms of all rules, as regular expressions, by their first word."""
     data = read_yaml("context.yml")
     groups = {name: words.replace(" ", "") for name, words in data["groups"].items()}
-    index: dict[str, list[tuple[str, Rule]]] = {}
+    index: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
     for entry in (*data["rules"], *data["stops"]):
         axes = entry.get("axis", ())
         rule = Rule(
@@ -124,16 +124,10 @@ def load_index() -> dict[str, list[tuple[str, Rule]]]:
                 term = term.replace(f"{{{name}}}", f"({words})")
             words = _words(term)
             term = re.sub(r"(?<!\\)\((?!\?)", "(?:", term).replace(" ?", r"\s*").replace(" ", r"\s+")
+            pattern = re.compile(term + r"(?:(?<!\w)|(?!\w))")
             for word in words:
-                index.setdefault(word, []).append((term + r"(?:(?<!\w)|(?!\w))", rule))
+                index.setdefault(word, []).append((pattern, rule))
     return index
-
-
-@cache
-def _compiled(word: str) -> tuple[re.Pattern[str], list[tuple[re.Pattern[str], Rule]]]:
-    """Give the terms that start with a word of the index, with a pattern that tells whether any of them matches."""
-    terms = load_index()[word]
-    return re.compile("|".join(p for p, _ in terms)), [(re.compile(p), rule) for p, rule in terms]
 
 
 def _match(text: str) -> list[tuple[int, int, Rule]]:
@@ -142,10 +136,8 @@ def _match(text: str) -> list[tuple[int, int, Rule]]:
     found: list[tuple[int, int, Rule]] = []
     for word in WORD.finditer(text):
         start, key = word.start(), "0" if word[0][0].isdigit() else word[0]
-        if key not in index:
-            continue
-        any_term, terms = _compiled(key)
-        if not any_term.match(text, start):
+        terms = index.get(key)
+        if not terms:
             continue
         best, chosen = start, None
         for pattern, rule in terms:

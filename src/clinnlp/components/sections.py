@@ -58,7 +58,10 @@ class Headers:
             Whether a blank line is before it.
         """
         name = ASIDE.sub("", name)
-        key, capitals = normalise(name), name.isupper()
+        capitals = name.isupper()
+        if not (colon or capitals or (apart and name[0].isupper())):
+            return None
+        key = normalise(name)
         in_exam = parent in IN_EXAM
         if key in self.organs and (in_exam or key not in self.known):
             return None
@@ -67,7 +70,7 @@ class Headers:
                 return None
             if parent == self.known[key] == "labs_studies" and not (fresh or apart):
                 return None  # a study among others
-            return self.known[key] if colon or capitals or (apart and name[0].isupper()) else None
+            return self.known[key]
         words = key.split()
         if colon and apart and words[0] in self.known and name.split()[0].isupper() and len(words[0]) > SHORT:
             return self.known[words[0]]  # "MEDS as the pharmacy has them:", with nothing after it
@@ -145,6 +148,7 @@ class Sections:
 
     def __init__(self, nlp: Language, name: str = "clinnlp_sections") -> None:
         self.name = name
+        load_headers()  # now, so that the first note is not the slow one
 
     def __call__(self, doc: Doc) -> Doc:
         """Add the sections."""
