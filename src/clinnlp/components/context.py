@@ -104,7 +104,12 @@ class _Finder:
     def __init__(self, text: str, bounds: list[tuple[int, int]]) -> None:
         self.text, self.low = text, lower(text)
         self.sentences = Sentences(bounds)
-        cues = sorted(find_cues(text, self.sentences) + find_marks(text), key=lambda cue: cue.start)
+        marks = find_marks(text)
+        empty = [cue for cue in marks if cue.rule.id == "form.box" and "negated" in cue.rule.axes]
+        words = [  # "[ ] NKDA" does not say NKDA
+            cue for cue in find_cues(text, self.sentences) if not any(e.low <= cue.start < e.high for e in empty)
+        ]
+        cues = sorted(words + marks, key=lambda cue: cue.start)
         self.starts = [cue.start for cue in cues]
         self.cues = cues
 

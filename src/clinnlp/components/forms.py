@@ -78,7 +78,8 @@ def _read_line(text: str, marks: list[re.Match[str]], form: bool) -> list[Cue]:
         axis = _axis(mark, kind, form)
         if (kind == "pair" and pairs < 2) or (kind == "bare" and not _is_sign(text[start : mark.start()], mark, bares)):
             continue
-        if axis is None:
+        answered = kind == "box" and axis == "negated" and i + 1 < len(marks) and marks[i + 1]["reply"]
+        if axis is None or answered:
             continue
         previous = marks[i - 1].end() if i else start
         following = marks[i + 1].start() if i + 1 < len(marks) else end

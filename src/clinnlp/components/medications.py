@@ -14,7 +14,7 @@ from functools import cache
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from clinnlp.components.extensions import section_at, text_of
+from clinnlp.components.extensions import PARTS, section_at, text_of
 from clinnlp.resources import read_yaml
 from clinnlp.schema import Medication, Section
 from clinnlp.sig import Sig, fill, leads, load_patterns, read_sig
@@ -63,18 +63,30 @@ class Rules:
     unlisted: re.Pattern[str]
     listed_line: re.Pattern[str]
     not_names: frozenset[str]
+    forms: frozenset[str]
 
 
 @dataclass(slots=True)
 class Mention:
-    """A drug in the text; `span` is its entity, None where no dictionary knows it."""
+    """A drug in the text, or a combination ("lisinopril/HCTZ"); `spans` are its entities, none if no dictionary has it."""
 
     start: int
     end: int
-    span: Span | None
+    spans: tuple[Span, ...]
     section: Section | None
     sig: Sig
     cue: Cue | None = None
+
+    def quote_codes(self) -> dict[str, str]:
+        """Give the code of the drug; that of a combination joins its parts' codes, where each of them has one."""
+        codes = [{k: s._.get(k) for k in PARTS} for s in self.spans]
+        if len(codes) > 1 and any(None in c.values() or c["code_system"] != codes[0]["code_system"] for c in codes):
+            return {}
+        return {
+            k: "/".join(c[k] for c in codes) if len(codes) > 1 and k != "code_system" else codes[0][k]
+            for k in PARTS
+            if codes
+        }
 
 
 def find_medications(doc: Doc) -> list[Medication]:
@@ -111,10 +123,8 @@ def find_medications(doc: Doc) -> list[Medication]:
         name = text[mention.start : mention.end]
         if _is_treatment(text, mention, rules):
             status = _status(text, mention, name.lower() in seen, rules)
-            codes = {k: mention.span._.get(k) for k in ("code_system", "code", "code_name")} if mention.span else {}
-            found.append(
-                Medication(mention.start, mention.end, name, **mention.sig.quote(text), status=status, **codes)
-            )
+            sig, codes = mention.sig.quote(text), mention.quote_codes()
+            found.append(Medication(mention.start, mention.end, name, **sig, status=status, **codes))
         seen.add(name.lower())
     return found
 
@@ -148,6 +158,7 @@ def load_rules() -> Rules:
             rf"(?<![A-Za-z/-]){name}{dose}[ ,]{{0,3}}(?:{fill('{FORM}', data)}[ ,]{{1,3}})?(?:{parts})", flags
         ),
         listed_line=re.compile(rf"(?:^|\n)[ \t]*(?:[-*•#]|\d{{1,2}}[.)])?[ \t]*{name}{dose}", flags),
+        forms=frozenset(data["form"].split()),
         not_names=frozenset(f"{data['not_names']} {data['fillers']} {data['form']} {data['stops']}".split()),
     )
 
@@ -156,19 +167,25 @@ def _mentions(doc: Doc, text: str, rules: Rules) -> list[Mention]:
     """Collect the drugs with their sigs."""
     sections, entities = doc._.sections, doc.ents
     taken = [(e.start_char, e.end_char) for e in entities]
-    drugs: list[tuple[int, int, Span | None]] = [
-        (e.start_char, e.end_char, e) for e in entities if e.label_ == "MEDICATION"
-    ]
-    drugs += [(start, end, None) for start, end in _unlisted(text, sections, rules) if not _overlaps(taken, start, end)]
+    drugs: list[tuple[int, int, tuple[Span, ...]]] = []
+    for entity in entities:
+        if entity.label_ != "MEDICATION":
+            continue
+        if drugs and text[drugs[-1][1] : entity.start_char] in ("/", "-"):
+            start, _, spans = drugs.pop()
+            drugs.append((start, entity.end_char, (*spans, entity)))
+        else:
+            drugs.append((entity.start_char, entity.end_char, (entity,)))
+    drugs += [(start, end, ()) for start, end in _unlisted(text, sections, rules) if not _overlaps(taken, start, end)]
     drugs.sort(key=lambda d: d[:2])
     mentions: list[Mention] = []
     low = 0
-    for i, (start, end, span) in enumerate(drugs):
+    for i, (start, end, spans) in enumerate(drugs):
         stop = min(len(text), end + REACH)
         if i + 1 < len(drugs):
             stop = min(stop, leads(text, end, drugs[i + 1][0]))
         sig = read_sig(text, start, end, low, stop)
-        mentions.append(Mention(start, end, span, section_at(sections, start), sig))
+        mentions.append(Mention(start, end, spans, section_at(sections, start), sig))
         low = sig.end
     for first, second in zip(mentions[-2::-1], mentions[:0:-1], strict=True):
         if first.sig.end == first.end and SAME.fullmatch(text, first.end, second.start):
@@ -191,12 +208,21 @@ def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
 
 
 def _cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> Cue | None:
-    """Find the cue that decides the status: right after the drug, else the nearest in front of it."""
+    """Find the cue that decides the status: right after the drug, else the nearest in front of it.
+
+    "No antibiotics given": a denial or an allergy in front holds over an end that comes after.
+    """
+    front = _front_cue(text, mention, before, rules)
     tail = _line(text, mention.sig.end)
     pos = len(tail) - len(tail.lstrip(" \t,:;()[]*>=-"))
-    for cue in rules.after:
-        if cue.pattern.match(tail, pos):
-            return cue
+    after = next((cue for cue in rules.after if cue.pattern.match(tail, pos)), None)
+    if after and after.status == "past" and front and front.status in ("negated", "allergy"):
+        return front
+    return after or front
+
+
+def _front_cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> Cue | None:
+    """Find the cue in front of a drug, or in front of the list that it is in."""
     if before and before.cue in rules.before and LIST.fullmatch(text, before.sig.end, mention.start):
         return before.cue
     start = max(_clause_start(text, mention.start), mention.section.start if mention.section else 0)
@@ -244,7 +270,7 @@ def _share_cues(text: str, mentions: list[Mention], rules: Rules) -> None:
 def _is_treatment(text: str, mention: Mention, rules: Rules) -> bool:
     """Tell a drug from a laboratory test or a substance of abuse with the same name."""
     name, parts = text[mention.start : mention.end].lower(), mention.sig.parts
-    if rules.not_treatment.match(text, mention.end):
+    if name in rules.forms or rules.not_treatment.match(text, mention.end):
         return False
     if name in rules.substances:
         return bool(parts.keys() & {"dose", "form"})
@@ -263,7 +289,7 @@ def _has_regimen(mention: Mention) -> bool:
 
 def _status(text: str, mention: Mention, seen: bool, rules: Rules) -> str:
     """Decide the status: the cue, else the section header, the section, the assertion of the entity, the plan."""
-    section, cue, span = mention.section, mention.cue, mention.span
+    section, cue = mention.section, mention.cue
     if section and section.category == "allergies":
         if _in_first_lines(text, section, mention.start):
             tolerated = "tolerat" in text[_clause_start(text, mention.start) : mention.start].lower()
@@ -279,14 +305,15 @@ def _status(text: str, mention: Mention, seen: bool, rules: Rules) -> str:
             return status
     if category in rules.sections:
         return rules.sections[category]
-    if span is not None and category != "medications":
+    if mention.spans and category != "medications":
+        first = mention.spans[0]
         for axis, status in (
             ("family", "other"),
             ("negated", "negated"),
             ("hypothetical", "other"),
             ("historical", "past"),
         ):
-            if span._.get(f"is_{axis}") and not (axis == "historical" and span._.is_background):
+            if first._.get(f"is_{axis}") and not (axis == "historical" and first._.is_background):
                 return status
     if category in ("assessment_plan", "discharge_instructions") and not seen and _has_regimen(mention):
         return "planned"

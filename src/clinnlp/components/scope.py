@@ -23,6 +23,9 @@ PUNCTUATION = re.compile(
     r"[;|\t]|(?<=[.,;\w] )(?=[A-Z][\w/]{2,20}:\s)|\n[ \t\r]{0,80}(?=\n)"
     r"|,\s(?=(?:[Ss]?he|they|it|there|pt|(?:the )?patient)\b)"
 )
+GRADED = re.compile(  # "no edema, mild tenderness": one does not deny a grade, but in a list with "or"
+    r",\s(?=(?:very\s)?(?:mild|mildly|moderate|moderately|trace|minimal|slight|slightly)\b(?![^.;\n]{0,80}\bor\b))"
+)
 LIST_OR = re.compile(r"\b(?:or|vs|versus)\b")
 FORWARD_NEXT = re.compile(
     r",|\b(?:and|or|for|with|without|from|by|after|due|secondary|because|despite|on|at|during|when|to|vs|versus|who|that"
@@ -159,6 +162,7 @@ class _Scopes:
         self.text, self.low, self.sentences = text, low, sentences
         punctuation = [mark.start() for mark in PUNCTUATION.finditer(text)]
         self.stops: dict[str, list[int]] = {axis: punctuation.copy() for axis in ALL}
+        self.stops["negated"] += [mark.start() for mark in GRADED.finditer(low)]
         for start, _, rule in found:
             for axis in rule.stops:
                 self.stops[axis].append(start)
@@ -222,8 +226,11 @@ class _Scopes:
         return bound
 
     def backward(self, start: int, rule: Rule) -> tuple[int, int]:
-        stops = self.stops[rule.axes[0]]
         first = max(self.sentences.around(start)[0], start - REACH)
+        comma = first + len(self.low[first:start].rstrip()) - 1
+        if rule.scope == "item" and self.low[comma : comma + 1] == ",":
+            return max(first, *(self.low.rfind(mark, first, comma) + 1 for mark in ",;:.")), comma
+        stops = self.stops[rule.axes[0]]
         i = bisect_left(stops, start) - 1
         if i >= 0:
             first = max(first, stops[i])
@@ -238,7 +245,7 @@ class _Scopes:
         trimmed = first + len(self.low[first:start].rstrip(EDGE))
         pattern = BACKWARD_ADJACENT if scope == "adjacent" else BACKWARD_NEXT
         cuts = list(pattern.finditer(self.low, first, trimmed))
-        joined = scope == "series"
+        joined = scope in ("series", "item")
         for i, cut in enumerate(reversed(cuts)):
             begin = cuts[-i - 2].end() if i + 1 < len(cuts) else first
             item = self.low[begin : cut.start()].split()
