@@ -100,3 +100,44 @@ def calibration_error(scores: Sequence[float], right: Sequence[bool], bins: int 
         groups.setdefault(min(bins - 1, int(score * bins)), []).append((score, is_right))
     gaps = (abs(sum(s for s, _ in g) - sum(r for _, r in g)) for g in groups.values())
     return round(sum(gaps) / max(1, len(scores)), 4)
+
+
+def reliability(predicted: Sequence[float], right: Sequence[bool], bins: int = 5) -> pd.DataFrame:
+    """Compare confidences with how often what they stand for was right.
+
+    Parameters
+    ----------
+    predicted, right
+        The confidence of each answer, from 0 to 1, and whether it was right.
+    bins
+        How many bins of about the same number of answers.
+
+    Returns
+    -------
+    DataFrame
+        A row a bin: predicted (mean confidence), observed (share that was right), low, high (95 % Wilson interval of
+        observed) and n. `clinnlp.plots.reliability` draws it.
+
+    Raises
+    ------
+    MissingExtraError
+        When statsmodels is not installed.
+
+    Examples
+    --------
+    >>> reliability([0.6, 0.6, 0.9, 0.9], [True, False, True, True], bins=2)[["predicted", "observed", "n"]]
+       predicted  observed  n
+    0        0.6       0.5  2
+    1        0.9       1.0  2
+    """
+    import pandas as pd
+
+    from clinnlp.cohort import needed
+
+    answers = pd.DataFrame({"predicted": list(predicted), "right": [bool(r) for r in right]})
+    ranks = answers["predicted"].rank(method="first")
+    bin_of = pd.qcut(ranks, min(bins, len(answers)), labels=False)
+    table = answers.groupby(bin_of).agg(predicted=("predicted", "mean"), right=("right", "sum"), n=("right", "size"))
+    low, high = needed("statsmodels.stats.proportion").proportion_confint(table["right"], table["n"], method="wilson")
+    table = table.assign(observed=table["right"] / table["n"], low=low, high=high)
+    return table[["predicted", "observed", "low", "high", "n"]].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""From mentions to the flags of a note, and from these to the flags of a patient.
+"""From mentions to the flags of a note.
 
 Conventions: a chronic condition named in the past history is present, a past event is historical; a drug or a value
 alone makes a condition `implied`, and only where nothing states it; a hypothetical mention flags nothing.
@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from math import exp, log2
 from typing import TYPE_CHECKING
 
 from spacy.tokens import Doc, Span
 
 from clinnlp.components.extensions import CONDITIONS, text_of
 from clinnlp.resources import read_yaml
-from clinnlp.schema import FLAG_STATUSES, Evidence, Flag, Measurement, make_table
+from clinnlp.schema import FLAG_STATUSES, POLARITY, Evidence, Flag, Measurement
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from clinnlp.conditions import Condition, Conditions, ValueRule
 
 STATED = "stated"
 NOTHING = "nothing"  # the status of a mention that says nothing of the patient
+MANY = 4  # mentions; more do not make a flag surer
+SHORT = 4  # characters of an abbreviation
+KINDS = ("name", "abbreviation", "procedure", "wider", "listed", "medication", "measurement")  # of rules; others phrase
 PhraseHit = tuple[int, int, str, str, str]  # start, end, condition, rule, status
 Finding = tuple[Evidence, str, str]  # what was found, the status it gives, and its basis
 
@@ -46,18 +48,35 @@ def find_flags(doc: Doc, conditions: Conditions) -> tuple[list[Flag], list[Evide
     evidence
         Each mention, for, against or as context.
     """
+    findings = find_findings(doc, conditions)
+    evidence = sorted(
+        {e for found in findings.values() for e, _, _ in found}, key=lambda e: (e.start, e.end, e.condition, e.rule)
+    )
+    flags = [flag for condition, found in findings.items() if (flag := _flag(condition, found))]
+    return sorted(flags, key=lambda f: (f.start, f.end, f.condition)), evidence
+
+
+def find_findings(doc: Doc, conditions: Conditions) -> dict[str, list[Finding]]:
+    """Find, for each condition that the note says anything about, its evidence with the status that each gives."""
     phrases = conditions.match_phrases(text_of(doc))
     stated = [*_phrases(doc, phrases), *_terms(doc, conditions, phrases), *_allergies(doc, conditions)]
     findings = [*stated, *_parents(stated, conditions)]
     known = {e.condition for e, status, _ in findings if status in FLAG_STATUSES}
     findings += [f for f in _implied(doc, conditions) if f[0].condition not in known]
-    evidence = sorted({e for e, _, _ in findings}, key=lambda e: (e.start, e.end, e.condition, e.rule))
-    flags = [f for c in conditions if (f := _flag(c, [x for x in findings if x[0].condition == c]))]
-    return sorted(flags, key=lambda f: (f.start, f.end, f.condition)), evidence
+    return {c: found for c in conditions if (found := [f for f in findings if f[0].condition == c])}
 
 
 def _flag(condition: str, findings: list[Finding]) -> Flag | None:
     """Weigh the findings of one condition."""
+    status, best, basis = decide(findings)
+    if best is None:
+        return None
+    confidence = None if status == "implied" else _confidence(find_features(status, best, findings))
+    return Flag(condition, status, basis, best.text, best.start, best.end, best.rule, confidence)
+
+
+def decide(findings: list[Finding]) -> tuple[str, Evidence | None, str]:
+    """Give the status that the findings of a condition mean, the best evidence of it, and its basis."""
     trusted = read_yaml("flags.yml")["sections"]
 
     def rank(finding: Finding) -> tuple[int, int]:
@@ -67,15 +86,40 @@ def _flag(condition: str, findings: list[Finding]) -> Flag | None:
     for status in FLAG_STATUSES:
         if with_status := [f for f in findings if f[1] == status]:
             best, _, basis = min(with_status, key=rank)
-            return Flag(condition, status, basis, best.text, best.start, best.end, best.rule)
-    return None
+            return status, best, basis
+    return NOTHING, None, ""
+
+
+def find_features(status: str, best: Evidence, findings: list[Finding]) -> dict[str, float]:
+    """Give what the confidence of a flag is reckoned from: how its evidence looks, none of it the condition itself."""
+    polarities = {e.polarity for e, _, _ in findings}
+    return {
+        f"status.{status}": 1.0,
+        "mentions": log2(min(len({e.start for e, s, _ in findings if s == status}), MANY)),
+        "contradicted": float({"for", "against"} <= polarities),
+        "in_trusted_section": float(best.section in read_yaml("flags.yml")["sections"]),
+        "short_term": float(best.end - best.start <= SHORT),
+        "phrase": float(best.rule.rsplit(".", 1)[-1] not in KINDS),
+    }
+
+
+def _confidence(features: dict[str, float]) -> float:
+    """Give the probability of the logistic regression of `flags.yml`."""
+    weights = read_yaml("flags.yml")["confidence"]
+    return round(1 / (1 + exp(-sum(weights.get(name, 0.0) * value for name, value in features.items()))), 3)
 
 
 def _evidence(span: Span, condition: str, status: str, rule: str, assertion: str | None = None) -> Evidence:
     """Make the evidence of a span."""
-    polarity = read_yaml("flags.yml")["polarity"][status]
     return Evidence(
-        condition, polarity, span.start_char, span.end_char, span.text, assertion or status, span._.section, rule
+        condition,
+        POLARITY.get(status, "context"),
+        span.start_char,
+        span.end_char,
+        span.text,
+        assertion or status,
+        span._.section,
+        rule,
     )
 
 
@@ -152,7 +196,8 @@ def _implied(doc: Doc, conditions: Conditions) -> Iterator[Finding]:
     for definition in conditions.values():
         names = {name.lower() for rule in definition.medications for name in rule.names}
         for drug in drugs if names else ():
-            if drug.text.lower() in names or (drug.code_name or "").lower() in names:
+            called = {drug.text.lower(), *(drug.code_name or "").lower().split("/"), (drug.code_name or "").lower()}
+            if called & names:
                 yield from _pointer(doc, drug.start, drug.end, definition, "medication")
         for rule in definition.measurements:
             for value in doc._.measurements:
@@ -173,40 +218,3 @@ def _reaches(value: Measurement, rule: ValueRule) -> bool:
         return False
     above = rule.at_least is not None and value.number >= rule.at_least
     return above or (rule.at_most is not None and value.number <= rule.at_most)
-
-
-def patient_flags(flags: pd.DataFrame, notes: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the flags of the notes of each patient.
-
-    Parameters
-    ----------
-    flags
-        The table `flags`.
-    notes
-        The table `notes`, for the dates.
-
-    Returns
-    -------
-    DataFrame
-        The table `patient_flags`: a row a patient and condition. `status` is the first that holds over the notes;
-        `first_date` and `last_date` are those of the notes with that status, `notes_for` counts notes in which the
-        condition is present or historical, `notes_against` those in which it is absent.
-    """
-    dated = flags.merge(notes[["note_id", "date"]], on="note_id", how="left")
-    order = {status: i for i, status in enumerate(FLAG_STATUSES)}
-    rows = []
-    for (patient, condition), group in dated.groupby(["patient_id", "condition"], sort=True):
-        status = min(group["status"], key=order.__getitem__)
-        dates = group.loc[group["status"] == status, "date"]
-        rows.append(
-            {
-                "patient_id": patient,
-                "condition": condition,
-                "status": status,
-                "first_date": dates.min(),
-                "last_date": dates.max(),
-                "notes_for": int(group["status"].isin(["present", "historical"]).sum()),
-                "notes_against": int((group["status"] == "absent").sum()),
-            }
-        )
-    return make_table("patient_flags", rows)

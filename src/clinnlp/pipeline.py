@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clinnlp.errors import InputError
@@ -30,6 +30,7 @@ def load(
     exclude: Iterable[str] = (),
     conditions: str | None = None,
     vocabulary: str | None = None,
+    classifiers: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
     download: bool = False,
 ) -> Language:
     """Build the pipeline.
@@ -45,15 +46,20 @@ def load(
         Path of a YAML file with condition definitions that extend or replace the shipped ones.
     vocabulary
         Path of a CSV file with terms of one's own (term, code, system); see `clinnlp.terminology.read_terms`.
+    classifiers
+        Models that vote on the conditions of a note (`doc._.votes`), as `{"heart_failure": MODEL}`, or mappings with
+        the keys of `clinnlp.models.document_classifier.Spec`: a sequence classifier as
+        `{"model": MODEL, "labels": {"LABEL_1": "heart_failure"}, "threshold": 0.5}`, a model of natural language
+        inference as `{"model": MODEL, "zero_shot": ["heart_failure"], "hypothesis": "The patient has {}."}`.
     download
         Whether the files of a hub id may be fetched; otherwise they must be on this machine.
 
     Raises
     ------
     InputError
-        When `exclude` names a component that does not exist, or the vocabulary is not valid.
+        When `exclude` names a component that does not exist, or the vocabulary or a classifier is not valid.
     ModelError
-        When the model cannot be loaded.
+        When a model cannot be loaded, or lacks the labels to read.
     ResourceError
         When the condition file is not valid.
 
@@ -76,6 +82,11 @@ def load(
     for name in COMPONENTS:
         if name not in exclude:
             nlp.add_pipe(name, config=config.get(name, {}))
+    if classifiers:
+        from clinnlp.models.document_classifier import as_list
+
+        voting = {"classifiers": as_list(classifiers), "conditions": conditions, "download": download}
+        nlp.add_pipe("clinnlp_classifiers", config=voting)
     return nlp
 
 
@@ -107,7 +118,7 @@ def annotate(
         When `note_id` or `text` is missing from the table, or an id stands twice.
     """
     from clinnlp.annotations import Annotations
-    from clinnlp.flags import patient_flags
+    from clinnlp.patients import mark_copies, patient_flags
 
     notes, errors = _checked(notes)
     nlp = nlp or load()
@@ -129,9 +140,10 @@ def annotate(
         if progress:
             progress(done, len(notes))
     tables = {name: make_table(name, rows[name]) for name in PER_NOTE}
+    tables["evidence"] = mark_copies(tables["evidence"], notes)
     return Annotations(
         notes=notes,
-        patient_flags=patient_flags(tables["flags"], notes),
+        patient_flags=patient_flags(tables["flags"], tables["evidence"], notes),
         errors=make_table("errors", errors),
         **tables,
     )

@@ -24,6 +24,10 @@ SECTION_CATEGORIES = (
 )  # fmt: skip
 MEDICATION_STATUSES = ("active", "past", "allergy", "planned", "negated", "other")
 FLAG_STATUSES = ("present", "historical", "uncertain", "absent", "family", "implied")  # the first that holds
+POLARITY = {
+    status: side
+    for status, side in zip(FLAG_STATUSES, ("for", "for", "context", "against", "context", "context"), strict=True)
+}  # of the evidence that gives a flag its status
 SUMMARY_KINDS = ("sentence", "problem", "medication", "result", "plan")
 
 
@@ -79,7 +83,10 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A mention that speaks for or against a condition, or gives it context (family, uncertain, hypothetical)."""
+    """A mention that speaks for or against a condition, or gives it context (family, uncertain, hypothetical).
+
+    `copied_from` is the earlier note of the patient that the text was copied from, known once all notes are read.
+    """
 
     condition: str
     polarity: str
@@ -89,11 +96,15 @@ class Evidence:
     assertion: str
     section: str | None
     rule: str
+    copied_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What a note says of a condition; `start`, `end` and `evidence` are its best evidence."""
+    """What a note says of a condition; `start`, `end` and `evidence` are its best evidence.
+
+    `confidence` is the probability that a reader gives the note the same status; None where the flag is implied.
+    """
 
     condition: str
     status: str
@@ -102,6 +113,7 @@ class Flag:
     start: int
     end: int
     rule: str
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +152,16 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "flags": {
         "note_id": "str", "patient_id": "str", "condition": "str", "status": "str", "basis": "str", "evidence": "str",
-        "start": "int64", "end": "int64", "rule": "str",
+        "start": "int64", "end": "int64", "rule": "str", "confidence": "float64",
     },
     "evidence": {
         "note_id": "str", "condition": "str", "polarity": "str", "start": "int64", "end": "int64", "text": "str",
-        "assertion": "str", "section": "str", "rule": "str",
+        "assertion": "str", "section": "str", "rule": "str", "copied_from": "str",
     },
     "patient_flags": {
         "patient_id": "str", "condition": "str", "status": "str", "first_date": "datetime64[us]",
         "last_date": "datetime64[us]", "notes_for": "int64", "notes_against": "int64",
+        "confidence": "float64",
     },
     "summaries": {
         "note_id": "str", "rank": "int64", "kind": "str", "text": "str", "start": "int64", "end": "int64",
