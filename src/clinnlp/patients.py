@@ -107,12 +107,15 @@ def _own(flags: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
 def contradictions(result: Annotations, conditions: Conditions | None = None) -> pd.DataFrame:
     """List where a note, or the notes of a patient, say both that a condition is there and that it is not.
 
+    What is denied must be the condition as a whole, or the very words that are stated: fatty liver without cirrhosis is
+    no contradiction. Nor is a passing illness that is over, or that another note denies. Copied text does not count.
+
     Parameters
     ----------
     result
         What `annotate` gives.
     conditions
-        The definitions, which tell what is chronic; those that are shipped if None.
+        The definitions; those that are shipped if None.
 
     Returns
     -------
@@ -120,36 +123,45 @@ def contradictions(result: Annotations, conditions: Conditions | None = None) ->
         A row a note and condition (`kind` is "within a note": the first evidence of each side), and a row a patient
         and chronic condition (`kind` is "between notes": the last note for it, and the last one against it):
         patient_id, condition, kind, for_note_id, for_start, for_end, for_text, against_note_id, against_start,
-        against_end, against_text. Copied text does not count. That a passing illness is present in one note and absent
-        in another is no contradiction.
+        against_end, against_text.
     """
     import pandas as pd
 
     from clinnlp.conditions import load
 
-    chronic = {d.id for d in (load() if conditions is None else conditions).values() if d.chronic}
+    known = load() if conditions is None else conditions
+    chronic = {d.id for d in known.values() if d.chronic}
     said = result.evidence.merge(result.notes[["note_id", "patient_id", "date"]], on="note_id")
-    said = said[said["copied_from"].isna()].sort_values(["date", "note_id", "start"], na_position="first")
-    within = _pairs(said, ["patient_id", "note_id", "condition"], "within a note", "first")
-    undecided = within[["note_id", "condition"]].assign(undecided=True)
-    lasting = said[said["condition"].isin(chronic)].merge(undecided, on=["note_id", "condition"], how="left")
-    lasting = lasting[lasting["undecided"].isna()]
-    between = _pairs(lasting, ["patient_id", "condition"], "between notes", "last")
+    said = said[said["copied_from"].isna() & ((said["polarity"] != "for") | (said["assertion"] == "present"))]
+    said = said.sort_values(["date", "note_id", "start"], na_position="first")
+    said["words"] = said["text"].str.lower().str.rstrip("s")
+    wholes = {(d.id, term.lower().rstrip("s")) for d in known.values() for term in (d.name, *d.abbreviations[:1])}
+    said["whole"] = [
+        (condition, words) in wholes or known.statuses.get(rule) == "absent"
+        for condition, words, rule in said[["condition", "words", "rule"]].itertuples(index=False)
+    ]
+    within = _pairs(said, ["patient_id", "note_id", "condition"], "within a note").drop_duplicates(["note_id", "condition"])
+    lasting = said[said["condition"].isin(chronic)]
+    between = _pairs(lasting, ["patient_id", "condition"], "between notes")
+    between = between[between["for_note_id"] != between["against_note_id"]].drop_duplicates(
+        ["patient_id", "condition"], keep="last"
+    )
     columns = ["patient_id", "condition", "kind", *(f"{side}_{c}" for side in ("for", "against") for c in SIDE)]
     found = pd.concat([within, between])[columns]
     return found.sort_values(["patient_id", "condition", "kind", "for_note_id"]).reset_index(drop=True)
 
 
-def _pairs(said: pd.DataFrame, keys: list[str], kind: str, which: str) -> pd.DataFrame:
-    """Pair one evidence for with one against in each group that has both."""
-    more = [c for c in SIDE if c not in keys]
+def _pairs(said: pd.DataFrame, keys: list[str], kind: str) -> pd.DataFrame:
+    """Pair each evidence for with each against it in its group, where they speak of the same."""
+    columns = [*dict.fromkeys([*keys, *SIDE])]
     sides = [
-        said[said["polarity"] == side].groupby(keys, as_index=False)[more].agg(which).rename(
-            columns={c: f"{side}_{c}" for c in more}
+        said.loc[said["polarity"] == side, [*columns, "words", "whole"]].rename(
+            columns={c: f"{side}_{c}" for c in [*SIDE, "words", "whole"] if c not in keys}
         )
         for side in ("for", "against")
-    ]  # fmt: skip
+    ]
     pairs = sides[0].merge(sides[1], on=keys).assign(kind=kind)
+    pairs = pairs[pairs["against_whole"] | (pairs["for_words"] == pairs["against_words"])]
     if "note_id" in keys:
         pairs = pairs.assign(for_note_id=pairs["note_id"], against_note_id=pairs["note_id"])
     return pairs

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import clinnlp
 from clinnlp import plots
 from clinnlp.display import highlight, legend, records, stylesheet
+from clinnlp.patients import contradictions, implied
 from clinnlp.schema import FLAG_STATUSES
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ SHOWN = {  # the tables that a patient's page shows, and their columns that it n
     "measurements": ("start", "end", "test", "value", "unit", "interpretation"),
     "summaries": ("kind", "text", "start", "end"),
     "flags": ("condition", "status", "basis", "evidence", "start", "end", "rule"),
-    "evidence": ("condition", "polarity", "start", "end", "text", "assertion", "section", "rule"),
+    "evidence": ("condition", "polarity", "start", "end", "text", "assertion", "section", "rule", "copied_from"),
 }  # fmt: skip
 
 
@@ -99,8 +100,15 @@ def _overview(result: Annotations, patients: list[Row]) -> Row:
         "figures": [_figure(figure) for figure in figures],
         "patients": patients,
         "listed": LISTED,
+        "contradictions": [_named(row) for row in records(contradictions(result))],
+        "implied": [_named(row) for row in records(implied(result))],
         "errors": records(result.errors),
     }
+
+
+def _named(row: Row) -> Row:
+    """Write the condition of a row as it is read."""
+    return {**row, "condition": plots.condition_name(row["condition"])}
 
 
 def _listed(patient: str | None, notes: list[Row], flags: list[Row]) -> Row:
@@ -141,6 +149,7 @@ def _patient(result: Annotations, patient: str | None, notes: list[Row], flags: 
                 "last": _day(flag["last_date"]),
                 "for": flag["notes_for"],
                 "against": flag["notes_against"],
+                "confidence": flag["confidence"],
                 "evidence": findings[flag["condition"]],
             }
             for flag in _by_status(flags)
@@ -177,7 +186,7 @@ def _as_evidence(flag: Row) -> Row:
     return {
         "condition": flag["condition"], "polarity": POLARITY.get(flag["status"], "context"),
         "start": flag["start"], "end": flag["end"], "text": flag["evidence"],
-        "assertion": flag["status"], "section": None, "rule": flag["rule"],
+        "assertion": flag["status"], "section": None, "rule": flag["rule"], "copied_from": None,
     }  # fmt: skip
 
 

@@ -60,8 +60,23 @@ function buildHome() {
   $("#symbols").append(...overview.listed.map((status) => badge(status)));
   $("#search").addEventListener("input", () => search(rows));
   search(rows);
-  $("#errors").hidden = overview.errors.length === 0;
-  $("#errors table").append(...table(["Note", "Stage", "Error"], overview.errors.map((e) => row([e.note_id, e.stage, e.error]))));
+  list("#contradictions", ["Patient", "Condition", "Where", "For", "Against"], overview.contradictions, (found) => {
+    const [said, denied] = ["for", "against"].map((side) => {
+      const [note, start, end] = ["note_id", "start", "end"].map((name) => found[`${side}_${name}`]);
+      return [link(toWords(note, { start, end }), found[`${side}_text`]), make("small", {}, ` ${note}`)];
+    });
+    return [link(toPatient(found.patient_id), named(found.patient_id)), found.condition, found.kind, said, denied];
+  });
+  list("#implied", ["Patient", "Condition", "By a", "Words"], overview.implied, (flag) => [
+    link(toPatient(flag.patient_id), named(flag.patient_id)), flag.condition, flag.basis,
+    [link(toWords(flag.note_id, flag), flag.evidence), make("small", {}, ` ${flag.note_id}`)]]);
+  list("#errors", ["Note", "Stage", "Error"], overview.errors, (e) => [e.note_id, e.stage, e.error]);
+}
+
+/* Fill a section that is shown only where it has rows. */
+function list(section, head, all, toCells) {
+  $(section).hidden = all.length === 0;
+  $(`${section} table`).append(...table(head, all.map((one) => row(toCells(one)))));
 }
 
 function search(rows) {
@@ -117,7 +132,8 @@ function flagRows(flag, i) {
     below.hidden = !below.hidden;
     button.setAttribute("aria-expanded", String(!below.hidden));
   });
-  const status = [badge(flag.status), make("small", {}, flag.basis.join(", "))];
+  const sure = flag.confidence === null ? null : make("small", { title: "How often a reader gives such a flag the same status" }, ` ${Math.round(100 * flag.confidence)} %`);
+  const status = [badge(flag.status), sure, make("small", {}, " ", flag.basis.join(", "))];
   const seen = [...new Set([flag.first, flag.last])].filter(Boolean);
   const dates = seen.map((date, n) => [n ? " to " : null, make("span", { class: "date" }, date)]);
   return [row([button, status, dates, `${flag.for} / ${flag.against}`]), below];
@@ -129,7 +145,7 @@ function evidenceList(flag, polarity) {
   const title = { for: "Evidence for", against: "Evidence against", context: "Context" }[polarity];
   return [make("h3", {}, title), make("ul", { class: "evidence" }, rows.map((found) => make("li", {},
     "… ", found.before, link(toWords(found.note, found), found.text, { class: "quote" }), found.after, " …",
-    make("small", {}, [found.assertion, found.section, found.note, found.date, found.rule].filter(Boolean).join(" · ")))))];
+    make("small", {}, [found.assertion, found.section, found.note, found.date, found.rule, found.copied_from && `copied from ${found.copied_from}`].filter(Boolean).join(" · ")))))];
 }
 
 /* A note, folded; its body is built when it is first opened. */
