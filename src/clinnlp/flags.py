@@ -18,9 +18,10 @@ from clinnlp.resources import read_yaml
 from clinnlp.schema import FLAG_STATUSES, POLARITY, Evidence, Flag, Measurement
 
 if TYPE_CHECKING:
-    from clinnlp.conditions import Condition, Conditions, ValueRule
+    from clinnlp.conditions import Conditions, ValueRule
 
 STATED = "stated"
+VOTES = ("classifier", "zero-shot")  # the bases that are a model's
 NOTHING = "nothing"  # the status of a mention that says nothing of the patient
 MANY = 4  # mentions; more do not make a flag surer
 SHORT = 4  # characters of an abbreviation
@@ -63,6 +64,7 @@ def find_findings(doc: Doc, conditions: Conditions) -> dict[str, list[Finding]]:
     findings = [*stated, *_parents(stated, conditions)]
     known = {e.condition for e, status, _ in findings if status in FLAG_STATUSES}
     findings += [f for f in _implied(doc, conditions) if f[0].condition not in known]
+    findings += _votes(doc)
     return {c: found for c in conditions if (found := [f for f in findings if f[0].condition == c])}
 
 
@@ -79,9 +81,10 @@ def decide(findings: list[Finding]) -> tuple[str, Evidence | None, str]:
     """Give the status that the findings of a condition mean, the best evidence of it, and its basis."""
     trusted = read_yaml("flags.yml")["sections"]
 
-    def rank(finding: Finding) -> tuple[int, int]:
+    def rank(finding: Finding) -> tuple[bool, int, int]:
         section = finding[0].section
-        return (trusted.index(section) if section in trusted else len(trusted), finding[0].start)
+        place = trusted.index(section) if section in trusted else len(trusted)
+        return (finding[2] in VOTES, place, finding[0].start)
 
     for status in FLAG_STATUSES:
         if with_status := [f for f in findings if f[1] == status]:
@@ -198,18 +201,24 @@ def _implied(doc: Doc, conditions: Conditions) -> Iterator[Finding]:
         for drug in drugs if names else ():
             called = {drug.text.lower(), *(drug.code_name or "").lower().split("/"), (drug.code_name or "").lower()}
             if called & names:
-                yield from _pointer(doc, drug.start, drug.end, definition, "medication")
+                yield from _pointer(doc, drug.start, drug.end, definition.id, "medication")
         for rule in definition.measurements:
             for value in doc._.measurements:
                 if _reaches(value, rule):
-                    yield from _pointer(doc, value.start, value.end, definition, "measurement")
+                    yield from _pointer(doc, value.start, value.end, definition.id, "measurement")
 
 
-def _pointer(doc: Doc, start: int, end: int, definition: Condition, basis: str) -> Iterator[Finding]:
-    """Give the finding of a drug or a value."""
+def _pointer(doc: Doc, start: int, end: int, condition: str, basis: str) -> Iterator[Finding]:
+    """Give the finding of a drug, a value or a vote."""
     span = doc.char_span(start, end, alignment_mode="expand")
     if span is not None:
-        yield _evidence(span, definition.id, "implied", f"{definition.id}.{basis}", "present"), "implied", basis
+        yield _evidence(span, condition, "implied", f"{condition}.{basis}", "present"), "implied", basis
+
+
+def _votes(doc: Doc) -> Iterator[Finding]:
+    """Give what classifiers vote for: context to what the note states, and where it states nothing, a pointer."""
+    for vote in doc._.votes:
+        yield from _pointer(doc, vote.start, vote.end, vote.condition, vote.kind)
 
 
 def _reaches(value: Measurement, rule: ValueRule) -> bool:

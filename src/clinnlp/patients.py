@@ -32,20 +32,24 @@ def mark_copies(evidence: pd.DataFrame, notes: pd.DataFrame) -> pd.DataFrame:
         line, or the same paragraph, of 60 characters or more; white space and capitals do not count. Notes without a
         date come last.
     """
+    import pandas as pd
+
     ordered = notes.sort_values(["patient_id", "date", "note_id"], na_position="last")
     ordered = ordered[ordered["patient_id"].duplicated(keep=False) & ordered["patient_id"].notna()]
-    spans = dict(iter(evidence[["start", "end"]].groupby(evidence["note_id"])))
-    copied_from = evidence["copied_from"].copy()
+    spans: dict[str, list[tuple[int, int, int]]] = {}  # by note: the rows of the table, with start and end
+    for row, (note, start, end) in enumerate(evidence[["note_id", "start", "end"]].to_numpy().tolist()):
+        spans.setdefault(note, []).append((row, start, end))
+    copied_from = pd.Series(None, index=evidence.index, dtype="str")
     for _, group in ordered.groupby("patient_id", sort=False):
         first: dict[str, str] = {}  # a block of text -> the note that had it first
-        for note_id, text in group[["note_id", "text"]].dropna().itertuples(index=False):
+        for note_id, text in group[["note_id", "text"]].dropna().to_numpy().tolist():
             blocks = [(a, b, " ".join(text[a:b].lower().split())) for a, b in _blocks(text)]
-            for row in spans[note_id].itertuples() if note_id in spans else ():
-                known = (first[t] for a, b, t in blocks if a <= row.start and row.end <= b and t in first)
-                copied_from[row.Index] = next(known, None)
+            for row, start, end in spans.get(note_id, ()):
+                known = (first[t] for a, b, t in blocks if a <= start and end <= b and t in first)
+                copied_from[row] = next(known, None)
             for _, _, block in blocks:
                 first.setdefault(block, note_id)
-    return evidence.assign(copied_from=copied_from.astype("str"))
+    return evidence.assign(copied_from=copied_from)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -140,7 +144,9 @@ def contradictions(result: Annotations, conditions: Conditions | None = None) ->
         (condition, words) in wholes or known.statuses.get(rule) == "absent"
         for condition, words, rule in said[["condition", "words", "rule"]].itertuples(index=False)
     ]
-    within = _pairs(said, ["patient_id", "note_id", "condition"], "within a note").drop_duplicates(["note_id", "condition"])
+    within = _pairs(said, ["patient_id", "note_id", "condition"], "within a note").drop_duplicates(
+        ["note_id", "condition"]
+    )
     lasting = said[said["condition"].isin(chronic)]
     between = _pairs(lasting, ["patient_id", "condition"], "between notes")
     between = between[between["for_note_id"] != between["against_note_id"]].drop_duplicates(

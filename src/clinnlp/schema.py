@@ -24,10 +24,10 @@ SECTION_CATEGORIES = (
 )  # fmt: skip
 MEDICATION_STATUSES = ("active", "past", "allergy", "planned", "negated", "other")
 FLAG_STATUSES = ("present", "historical", "uncertain", "absent", "family", "implied")  # the first that holds
-POLARITY = {
-    status: side
-    for status, side in zip(FLAG_STATUSES, ("for", "for", "context", "against", "context", "context"), strict=True)
-}  # of the evidence that gives a flag its status
+POLARITY = {  # of the evidence that gives a flag its status
+    "present": "for", "historical": "for", "uncertain": "context", "absent": "against", "family": "context",
+    "implied": "context",
+}  # fmt: skip
 SUMMARY_KINDS = ("sentence", "problem", "medication", "result", "plan")
 
 

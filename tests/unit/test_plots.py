@@ -87,7 +87,8 @@ def test_markup_in_names_is_shown_as_text(result):
 
 def test_timeline_has_a_point_for_each_dated_flag_and_says_what_is_left_out(result):
     figure = plots.timeline(result, patient_id="p01")
-    points = {(x, y, trace.name) for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)}
+    rows = figure.layout.yaxis.ticktext
+    points = {(x, rows[round(y)], trace.name) for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)}
     assert points == {
         ("2023-01-05", "cancer", "family"),
         ("2023-01-05", "hypertension", "present"),
@@ -110,6 +111,38 @@ def test_timeline_without_dates_sets_notes_side_by_side(result):
     figure = plots.timeline(result, patient_id="p02")
     assert figure.layout.xaxis.type == "category"
     assert set(figure.data[0].x) == {"p02-01"}
+
+
+def test_notes_without_dates_stand_in_the_order_of_their_ids():
+    rows = [{**ROWS["flags"][0], "patient_id": "p01", "note_id": f"n{i}"} for i in range(4)]
+    for row, status in zip(rows, ["absent", "present", "absent", "present"], strict=True):
+        row["status"] = status
+    notes = [{**ROWS["notes"][0], "note_id": row["note_id"], "date": None} for row in rows]
+    figure = plots.timeline(build({"notes": notes, "flags": rows}), patient_id="p01")
+    assert figure.layout.xaxis.categoryarray == ("n0", "n1", "n2", "n3")
+
+
+def test_what_notes_of_one_day_say_of_a_condition_does_not_hide_one_another():
+    notes = [{**ROWS["notes"][0], "note_id": f"n{i}"} for i in range(9)]
+    flags = [{**ROWS["flags"][0], "note_id": f"n{i}", "status": FLAG_STATUSES[i % 4]} for i in range(9)]
+    flags.append({**ROWS["flags"][0], "note_id": "n0", "condition": "gout"})
+    figure = plots.timeline(build({"notes": notes, "flags": flags}), patient_id="p01")
+    points = [point for trace in figure.data for point in zip(trace.customdata, trace.y, strict=True)]
+    drawn = {note_id: y for (hover, note_id, *_), y in points if "gout" not in hover}
+    assert sorted(drawn, key=drawn.get) == [f"n{i}" for i in range(9)]
+    assert len(set(drawn.values())) == 9
+    assert {round(y - figure.layout.yaxis.ticktext.index("hypertension")) for y in drawn.values()} == {0}
+
+
+def test_the_status_that_holds_lies_on_top_where_points_meet(result):
+    figure = plots.timeline(result, patient_id="p01")
+    heights = {trace.name: trace.zorder for trace in figure.data}
+    assert sorted(heights, key=heights.get, reverse=True) == [s for s in FLAG_STATUSES if s in heights]
+    assert len(set(heights.values())) == 3
+
+
+def test_timeline_names_its_axis_of_dates(result):
+    assert plots.timeline(result, patient_id="p01").layout.xaxis.title.text == "date of the note"
 
 
 def test_unknown_patient_is_refused_with_those_there_are(result):

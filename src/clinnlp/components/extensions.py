@@ -75,7 +75,7 @@ def _set_code(part: int, span: Span, value: str | None) -> None:
 
 def register() -> None:
     """Register every extension that clinnlp uses."""
-    for name in ("sections", "medications", "measurements"):
+    for name in ("sections", "medications", "measurements", "votes"):
         if not Doc.has_extension(name):
             Doc.set_extension(name, default=())
     for axis in (*AXES, "background"):

@@ -68,7 +68,7 @@ class Rules:
 
 @dataclass(slots=True)
 class Mention:
-    """A drug in the text, or a combination ("lisinopril/HCTZ"); `spans` are its entities, none if no dictionary has it."""
+    """A drug in the text, or a combination ("lisinopril/HCTZ"); `spans` are its entities, if a dictionary has them."""
 
     start: int
     end: int

@@ -23,9 +23,9 @@ PUNCTUATION = re.compile(
     r"[;|\t]|(?<=[.,;\w] )(?=[A-Z][\w/]{2,20}:\s)|\n[ \t\r]{0,80}(?=\n)"
     r"|,\s(?=(?:[Ss]?he|they|it|there|pt|(?:the )?patient)\b)"
 )
-GRADED = re.compile(  # "no edema, mild tenderness", "no stones, CBD 4 mm, fatty liver": neither a grade, but in a list
-    # with "or", nor a value is denied
-    r"(?<=,\s)[a-z]{2,5} \d+(?:\.\d+)? ?(?:mm|cm)\b|,\s(?=(?:very\s)?(?:mild|mildly|moderate|moderately|trace|minimal|slight|slightly)\b(?![^.;\n]{0,80}\bor\b))"
+GRADED = re.compile(  # "no edema, mild tenderness", "no stones, CBD 4 mm, fatty liver": no value is denied, a grade
+    r"(?<=,\s)[a-z]{2,5} \d+(?:\.\d+)? ?(?:mm|cm)\b"  # only in a list with "or"
+    r"|,\s(?=(?:very\s)?(?:mild|mildly|moderate|moderately|trace|minimal|slight|slightly)\b(?![^.;\n]{0,80}\bor\b))"
 )
 LIST_OR = re.compile(r"\b(?:or|vs|versus)\b")
 FORWARD_NEXT = re.compile(
