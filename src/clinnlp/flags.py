@@ -6,6 +6,7 @@ alone makes a condition `implied`, and only where nothing states it; a hypotheti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from math import exp, log2
@@ -26,6 +27,7 @@ NOTHING = "nothing"  # the status of a mention that says nothing of the patient
 MANY = 4  # mentions; more do not make a flag surer
 SHORT = 4  # characters of an abbreviation
 KINDS = ("name", "abbreviation", "procedure", "wider", "listed", "medication", "measurement")  # of rules; others phrase
+PRESSURE = re.compile(r"(\d{2,3})\s?/\s?\d{2,3}")
 PhraseHit = tuple[int, int, str, str, str]  # start, end, condition, rule, status
 Finding = tuple[Evidence, str, str]  # what was found, the status it gives, and its basis
 
@@ -131,7 +133,9 @@ def _phrases(doc: Doc, phrases: list[PhraseHit]) -> Iterator[Finding]:
     for start, end, condition, rule, status in phrases:
         span = doc.char_span(start, end, alignment_mode="expand")
         if span is not None:
-            found = "family" if span._.section == "family_history" else status
+            found = status
+            if span._.section == "family_history":
+                found = NOTHING if status == "absent" else "family"
             yield _evidence(span, condition, found, rule), found, STATED
 
 
@@ -176,7 +180,8 @@ def _allergies(doc: Doc, conditions: Conditions) -> Iterator[Finding]:
         for drug in doc._.medications:
             span = doc.char_span(drug.start, drug.end, alignment_mode="expand")
             if drug.status == "allergy" and span is not None and span._.assertion != "absent":
-                yield _evidence(span, "drug_allergy", "present", "drug_allergy.listed"), "present", STATED
+                said = span._.assertion if span._.assertion in ("uncertain", "family") else "present"
+                yield _evidence(span, "drug_allergy", said, "drug_allergy.listed"), said, STATED
 
 
 def _parents(findings: Iterable[Finding], conditions: Conditions) -> Iterator[Finding]:
@@ -222,8 +227,13 @@ def _votes(doc: Doc) -> Iterator[Finding]:
 
 
 def _reaches(value: Measurement, rule: ValueRule) -> bool:
-    """Say whether a value is that of the rule's test and reaches its threshold."""
-    if value.number is None or value.test.lower() not in rule.tests:
+    """Say whether a value is that of the rule's test and reaches its threshold; of a blood pressure the systolic."""
+    if value.test.lower() not in rule.tests:
         return False
-    above = rule.at_least is not None and value.number >= rule.at_least
-    return above or (rule.at_most is not None and value.number <= rule.at_most)
+    pair = PRESSURE.fullmatch(value.value)
+    number = float(pair[1]) if pair else value.number
+    if number is None:
+        return False
+    return (rule.at_least is not None and number >= rule.at_least) or (
+        rule.at_most is not None and number <= rule.at_most
+    )

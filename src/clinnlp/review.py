@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from clinnlp.annotations import Annotations
 
 SILENT = "silent"  # the status of a note that has no flag for the condition
-STATUS_MEANINGS = {**MEANINGS, "implied": "a drug or a value points to it", SILENT: "nothing was found"}
+CLAIMS = {
+    **{status: f"the patient {meaning}" for status, meaning in MEANINGS.items()},
+    "family": MEANINGS["family"],
+    "implied": "a drug or a value points to it",
+    SILENT: "nothing was found",
+}
 COLUMNS = ("note_id", "condition", "status", "verdict", "reviewer")
 SHOWN = ("start", "text", "polarity", "assertion", "section", "rule")  # the columns of `evidence` that are shown
 VERDICTS = {"a": "agree", "d": "disagree", "u": "unsure"}  # by key
@@ -167,7 +172,7 @@ class Session:
             else:
                 self._error = f"{key!r} does nothing. Keys: {', '.join((*VERDICTS, *STEPS, *UNDO))}."
         except InputError as error:
-            self._error = str(error)
+            self._error = f"Not saved. {error}"
 
     def view(self) -> dict[str, Any]:
         """Describe what is shown, as plain data."""
@@ -185,7 +190,7 @@ class Session:
             "about": " · ".join(str(part) for part in about if part),
             "condition": condition_name(item.condition),
             "status": item.status,
-            "meaning": STATUS_MEANINGS[item.status],
+            "meaning": CLAIMS[item.status],
             "pieces": cut(note["text"] or "", found),
             "evidence": [{name: row[name] for name in SHOWN} for row in found],
             "verdict": self.verdict(item),
@@ -339,10 +344,8 @@ def _write(rows: Mapping[Key, Row], path: Path) -> None:
             shutil.copymode(path, new)
         os.replace(new, path)
     except OSError as error:
-        raise InputError(
-            f"The verdict was not saved: {path.name} cannot be written ({error.strerror}). Close it in other programs, "
-            "check that there is room on the disk, and press the key again."
-        ) from error
+        advice = "Make room or close it elsewhere, and press the key again."
+        raise InputError(f"{path.name} cannot be written ({error.strerror}). {advice}") from error
     finally:
         new.unlink(missing_ok=True)
 

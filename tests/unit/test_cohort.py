@@ -88,6 +88,8 @@ def test_cohort_table_carries_own_columns_that_have_one_value_a_patient(result):
     table = cohort.cohort_table(result)
     assert table["sex"].tolist() == ["F", "M", "M"]
     assert not {"ward", "tags", "blank"} & set(table.columns)
+    with pytest.raises(InputError, match="1 patients have several values of 'tags'"):
+        cohort.prevalence(result, HF, by="tags")
     result.notes["gout"] = 1
     with pytest.raises(InputError, match=r"'gout'.*Rename"):
         cohort.cohort_table(result)
@@ -123,6 +125,10 @@ def test_wilson_interval_of_10_in_100():
     row = only(cohort.prevalence(made(["present"] * 10 + [None] * 90), HF))
     assert (row["n"], row["cases"], row["prevalence"]) == (100, 10, 0.1)
     assert (row["low"], row["high"]) == pytest.approx((0.0552, 0.1744), abs=5e-5)  # by hand: (p+z²/2n ± z√..)/(1+z²/n)
+
+
+def test_no_case_has_the_low_limit_of_zero():
+    assert only(cohort.prevalence(made([None] * 6), HF))["low"] == 0  # not 3e-17
 
 
 def test_prevalence_in_groups_of_a_column_counts_patients_not_notes():
@@ -254,6 +260,8 @@ def test_everything_checked_gives_the_plain_interval():
     result = made(["present"] * 20 + [None] * 80)
     ids = result.notes["note_id"].tolist()
     row = only(agreement.corrected_prevalence(result, HF, reviewed(result, set(ids[:20]), ids)))
+    measures = agreement.flag_accuracy(result, HF, reviewed(result, set(ids[:20]), ids))
+    assert (measures[["estimate", "high"]] == 1).all(axis=None)
     wilson = only(cohort.prevalence(result, HF))
     assert row["prevalence"] == pytest.approx(0.2)
     assert (row["low"], row["high"]) == pytest.approx((wilson["low"], wilson["high"]), abs=0.02)
@@ -349,13 +357,13 @@ def test_first_draw_is_random_and_repeatable_and_has_enough_of_both():
 
 
 def test_draws_follow_neyman():
-    # by hand: 200 * sd(0.5) = 100 and 800 * sd(0.1) = 240 (nearly, as half a case is added): 100 draws of 29 and 71
+    # by hand: with ten verdicts as supposed, 18 of 30 flagged and 2.5 of 30 unflagged are cases
     result = made(["present"] * 200 + [None] * 800)
     ids = result.notes["note_id"].tolist()
     reviews = reviewed(result, {*ids[:10], *ids[200:202]}, [*ids[:20], *ids[200:220]])
     drawn = agreement.next_to_review(result, HF, reviews, n=60)
     total = drawn["stratum"].value_counts() + 20
-    spread = {"flagged": 200 * 0.5, "unflagged": 800 * (2.5 / 21 * 18.5 / 21) ** 0.5}
+    spread = {"flagged": 200 * (0.6 * 0.4) ** 0.5, "unflagged": 800 * (2.5 / 30 * 27.5 / 30) ** 0.5}
     assert total["flagged"] / 100 == pytest.approx(spread["flagged"] / sum(spread.values()), abs=0.01)
     assert not set(drawn["note_id"]) & set(reviews["note_id"])
 

@@ -135,7 +135,7 @@ def test_map_of_lifts_marks_in_words_what_fewer_than_five_expected_patients_say(
     had = [["gout", "asthma"]] * 5 + [["gout"]] * 5 + [["asthma"]] * 5
     figure = plots.co_occurrence_map(cohort(*had, of=of), measure="lift")
     assert cells(figure)["gout", "asthma"] == text
-    assert cells(figure)["gout", "gout"] == "<b>n = 10</b>"
+    assert cells(figure)["gout", "gout"] == "<b>10</b>"
     assert "* unreliable: fewer than 5 patients expected" in figure.layout.title.subtitle.text
 
 
@@ -225,6 +225,7 @@ def test_prevalence_draws_each_row_of_its_table():
 def test_prevalence_puts_the_most_frequent_first_and_groups_side_by_side_in_their_order():
     figure = plots.prevalence_intervals(GROUPED)
     assert figure.layout.yaxis.ticktext == ("COPD", "gout")
+    assert figure.layout.yaxis.range == (1.5, -0.5)  # from the bottom to the top
     assert [dots.name for dots in figure.data[::2]] == ["young", "old"]
     young, old = figure.data[0], figure.data[2]
     assert all(above < below for above, below in zip(sorted(young.y), sorted(old.y), strict=True))
@@ -241,6 +242,11 @@ def test_prevalence_without_groups_needs_no_legend():
     table = GROUPED[GROUPED["group"] == "old"].drop(columns="group")
     assert plots.prevalence_intervals(table).layout.showlegend is False
     assert plots.prevalence_intervals(table.assign(group=None)).data[0].x == (0.25, 0.30)
+
+
+def test_patients_of_no_known_group_are_named_as_such():
+    table = GROUPED.assign(group=GROUPED["group"].replace("young", None))
+    assert [dots.name for dots in plots.prevalence_intervals(table).data[::2]] == ["not known", "old"]
 
 
 def test_group_without_patients_leaves_its_dot_out():
@@ -274,6 +280,14 @@ def test_reliability_draws_each_bin_that_holds_something_beside_the_diagonal():
     assert (bins.x, bins.y, bins.text) == ((0.3, 0.9), (0.4, 0.8), ("25", "100"))
     assert bins.error_y.array == pytest.approx([0.2, 0.07])
     assert bins.error_y.arrayminus == pytest.approx([0.2, 0.1])
+
+
+def test_numbers_that_are_all_alike_are_told_once():
+    figure = plots.reliability(BINS.assign(n=[90, 91, 90]))
+    assert figure.data[1].mode == "markers"
+    assert "n = 90 or 91 a point" in figure.layout.title.subtitle.text
+    assert "n = 90 a point" in plots.reliability(BINS.assign(n=90)).layout.title.subtitle.text
+    assert plots.reliability(BINS).data[1].mode == "markers+text"
 
 
 def test_points_of_a_reliability_plot_have_areas_as_their_numbers():

@@ -52,7 +52,7 @@ def test_flagged_notes_come_first_then_the_silent_ones(start):
 def test_view_says_what_is_judged(start):
     view = start().view
     assert view["about"] == "p01-01 · patient p01 · 2023-01-05 · Progress note"
-    assert (view["condition"], view["meaning"], view["total"]) == ("hypertension", "has it", 5)
+    assert (view["condition"], view["meaning"], view["total"]) == ("hypertension", "the patient has it", 5)
     assert "".join(piece["text"] for piece in view["pieces"]) == TEXTS["p01-01"]
     assert [piece["text"] for piece in view["pieces"] if piece["evidence"] is not None] == ["hypertension"]
     (found,) = view["evidence"]
@@ -279,7 +279,7 @@ def test_verdict_that_cannot_be_saved_is_not_shown_as_given(start, path, monkeyp
         broken.setattr(os, "replace", full)
         for key in ("d", "z"):
             widget.press(key)
-            assert "not saved" in widget.view["error"]
+            assert widget.view["error"].startswith("Not saved")
             assert "No space left" in widget.view["error"]
             assert (shown(widget), widget.view["reviewed"]) == ("p01-02", 1)
     assert lines(path) == [HEADER, "p01-01,hypertension,present,agree,kg"]
@@ -291,7 +291,7 @@ def test_file_damaged_meanwhile_is_left_alone(start, path):
     widget = start()
     path.write_text("someone else's", encoding="utf-8")
     widget.press("a")
-    assert "not a file of reviews" in widget.view["error"]
+    assert widget.view["error"].startswith("Not saved. reviews.csv is not a file of reviews")
     assert (shown(widget), widget.view["reviewed"]) == ("p01-01", 0)
     assert path.read_text(encoding="utf-8") == "someone else's"
 

@@ -76,7 +76,7 @@ class Assertion:
 
 @cache
 def _terms(name: str) -> re.Pattern[str]:
-    return re.compile("|".join(term for term in read_yaml("context.yml")[name].replace("\n", "").split("|")))
+    return re.compile("|".join(term.strip() for term in read_yaml("context.yml")[name].split("|")))
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:

@@ -78,14 +78,15 @@ def timeline_spec(result: Annotations, patient_id: str) -> dict[str, Any]:
     x = iso_days(table["date"]) if dated else table["note_id"].map(plain).tolist()
     xaxis = DATE_TITLE | date_axis(table["date"]) if dated else NOTE_AXIS | {"categoryarray": list(dict.fromkeys(x))}
     conditions = list(dict.fromkeys(table["condition"]))  # as they first appear
-    points = list(zip(x, _heights(x, table["condition"], conditions), table.to_dict("records"), strict=True))
+    y, row = _heights(x, table["condition"], conditions)
+    points = list(zip(x, y, table.to_dict("records"), strict=True))
     statuses = [status for status in FLAG_STATUSES if (table["status"] == status).any()]
     return {
         "data": [_trace(status, [point for point in points if point[2]["status"] == status]) for status in statuses],
         "layout": {
             "template": TEMPLATE,
             "title": {"text": title},
-            "height": 132 + 24 * len(conditions),
+            "height": 132 + row * len(conditions),
             "showlegend": True,
             "xaxis": xaxis,
             "yaxis": named_rows([condition_name(name) for name in conditions]),
@@ -93,16 +94,18 @@ def timeline_spec(result: Annotations, patient_id: str) -> dict[str, Any]:
     }
 
 
-def _heights(x: list[str], conditions: Iterable[str], rows: list[str]) -> list[float]:
-    """Place each point in the row of its condition, those of one day spread over it in their order."""
+def _heights(x: list[str], conditions: Iterable[str], rows: list[str]) -> tuple[list[float], int]:
+    """Place each point in the row of its condition, those of one day one below the other; give a row its pixels."""
     keys = list(zip(x, conditions, strict=True))
     meeting, drawn = Counter(keys), Counter[tuple[str, str]]()
+    most = max(meeting.values())
+    spread = min(10 * (most - 1), 40)
+    step = spread / max(most - 1, 1) / (24 + spread)
     heights = []
     for key in keys:
-        others = meeting[key] - 1
-        heights.append(rows.index(key[1]) + (drawn[key] - others / 2) * min(0.36, 0.8 / max(others, 1)))
+        heights.append(rows.index(key[1]) + step * (drawn[key] - (meeting[key] - 1) / 2))
         drawn[key] += 1
-    return heights
+    return heights, 24 + spread
 
 
 def _trace(status: str, points: list[tuple[str, float, dict[Hashable, Any]]]) -> dict[str, Any]:

@@ -30,13 +30,13 @@ SMALL = {"size": 11, "color": PALE_INK}
 
 
 def prevalence_intervals(table: pd.DataFrame) -> go.Figure:
-    """Draw the share that has each condition, with its interval, by group.
+    """Draw the share that has each condition, with its interval, by group (see `clinnlp.cohort.prevalence`).
 
     Parameters
     ----------
     table
         condition, n, cases, prevalence, low, high (shares from 0 to 1) and, unless all are one group, group. The most
-        frequent conditions are drawn first, groups in the order of the table.
+        frequent conditions are drawn first, groups in the order of the table; a missing group is "not known".
 
     Raises
     ------
@@ -53,9 +53,7 @@ def prevalence_intervals(table: pd.DataFrame) -> go.Figure:
     check_table(table, PREVALENCE, ("prevalence", "low", "high"))
     if table.empty:
         return message_figure("Share with each condition", "There is no prevalence to draw.")
-    table = table.assign(
-        group=table["group"].astype("str").where(table["group"].notna(), "all") if "group" in table else "all"
-    )
+    table = table.assign(group=_group_names(table))
     groups = table["group"].drop_duplicates().tolist()
     if len(groups) > len(GROUPS):
         raise InputError(f"There are {len(groups)} groups; at most {len(GROUPS)} can be told apart. Join some of them.")
@@ -74,6 +72,13 @@ def prevalence_intervals(table: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title="share with the condition", range=[0, 1.16 * (top if top > 0 else 1)], **PERCENT)
     figure.update_yaxes(title="condition", **named_rows([plain(condition_name(name)) for name in names]))
     return figure
+
+
+def _group_names(table: pd.DataFrame) -> list[str]:
+    """Name the group of each row; without any there is one group."""
+    if "group" not in table or table["group"].isna().all():
+        return ["all"] * len(table)
+    return ["not known" if pd.isna(name) else str(name) for name in table["group"]]
 
 
 def _most_frequent(table: pd.DataFrame) -> list[str]:
@@ -115,7 +120,7 @@ def _beside(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def reliability(table: pd.DataFrame) -> go.Figure:
-    """Draw how often a model was right against how sure it was.
+    """Draw how often a model was right against how sure it was (see `clinnlp.evaluate.reliability`).
 
     On the diagonal the two agree; below it the model is too sure of itself, above it not sure enough.
 
@@ -143,13 +148,15 @@ def reliability(table: pd.DataFrame) -> go.Figure:
     if table.empty:
         return message_figure(title, "There is no prediction to draw.")
     colour, above = STYLES["present"].colour, table["observed"] > table["predicted"]  # labels keep off the diagonal
-    figure = blank_figure(title, 520, "line: interval; number and size of a point: n")
+    few, many = int(table["n"].min()), int(table["n"].max())
+    told = "number and size of a point: n" if many - few > 1 else f"n = {few}{f' or {many}' * (many > few)} a point"
+    figure = blank_figure(title, 520, f"line: interval; {told}")
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", name="as sure as right", hoverinfo="skip",
         line={"color": PALE_INK, "dash": "dash", "width": 1},
     )  # fmt: skip
     figure.add_scatter(
-        x=_numbers(table["predicted"]), y=_numbers(table["observed"]), mode="markers+text", name="bin of confidence",
+        x=_numbers(table["predicted"]), y=_numbers(table["observed"]), mode="markers+text" if many - few > 1 else "markers", name="bin of confidence",
         marker={"color": colour, "size": _sizes(table["n"]), "opacity": 1, "line": {"color": "white", "width": 1}},
         error_y=_error(table, "observed", colour), text=[f"{n:.0f}" for n in table["n"]], textfont=SMALL,
         textposition=above.map({True: "top left", False: "bottom right"}).tolist(), cliponaxis=False,
@@ -164,7 +171,7 @@ def reliability(table: pd.DataFrame) -> go.Figure:
 
 def _sizes(n: pd.Series) -> list[float]:
     """Give the diameters in pixels of points whose areas are as `n`; the smallest stay visible."""
-    return (24 * (n / n.max()) ** 0.5).clip(lower=7).round(1).tolist()
+    return (18 * (n / n.max()) ** 0.5).clip(lower=7).round(1).tolist()
 
 
 def _error(rows: pd.DataFrame, middle: str, colour: str) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def _lifts(table: pd.DataFrame) -> dict[str, Any]:
     bar = _colour_bar("observed /<br>expected", **LIFT_TICKS)
     return {
         "z": scale.mask(same),
-        "text": text.where(~same, "<b>n = " + table["patients"].astype("str") + "</b>"),
+        "text": text.where(~same, "<b>" + table["patients"].astype("str") + "</b>"),
         "note": f"* unreliable: fewer than {FEW} patients expected; bold: patients with the one condition",
         "look": {"colorscale": BOTH_WAYS, "zmin": -2, "zmax": 2, "colorbar": bar},
     }

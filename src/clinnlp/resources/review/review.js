@@ -52,7 +52,8 @@ function build(press) {
 
 function showState(parts, view) {
   parts.condition.textContent = view.condition;
-  parts.status.textContent = `${STATUSES[view.status]} ${view.status}`;
+  parts.status.textContent = view.status;
+  parts.status.setAttribute("data-symbol", STATUSES[view.status]);
   parts.status.className = `status ${view.status}`;
   parts.meaning.textContent = view.meaning;
   parts.progress.textContent = `${view.position + 1} of ${view.total}`;
@@ -79,7 +80,7 @@ function showNote(parts, view) {
   const items = view.evidence.map((found) => {
     const words = pieces[view.pieces.findIndex((piece) => piece.start === found.start)];
     const quote = make("button", { type: "button", click: () => scrollTo(parts.text, words) }, found.text);
-    const why = [found.assertion, found.section, found.rule].filter(Boolean).join(" · ");
+    const why = [found.assertion, found.section?.replaceAll("_", " "), found.rule].filter(Boolean).join(" · ");
     return make("li", { class: `polarity ${found.polarity}` }, sign(found.polarity), make("div", {}, quote, make("div", { class: "soft" }, why)));
   });
   const nothing = (tag, words) => make(tag, { class: "soft" }, words);
