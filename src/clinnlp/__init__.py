@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clinnlp import conditions, models, plots
+    from clinnlp import cohort, conditions, models, plots, review
     from clinnlp.annotations import Annotations
     from clinnlp.errors import ClinnlpError
     from clinnlp.notes import read_notes
@@ -28,11 +28,15 @@ _HOME = {
     "Annotations": "clinnlp.annotations",
     "ClinnlpError": "clinnlp.errors",
 }
-_MODULES = ("abbreviations", "conditions", "icd10", "models", "plots", "terminology")
+_MODULES = (
+    "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "flags", "icd10",
+    "models", "patients", "plots", "review", "terminology",
+)  # fmt: skip
 
 __all__ = [
-    "Annotations", "ClinnlpError", "abbreviations", "annotate", "conditions", "icd10", "load", "models", "plots",
-    "read_notes", "terminology",
+    "Annotations", "ClinnlpError", "abbreviations", "agreement", "annotate", "cohort", "comorbidity", "conditions",
+    "conflicts", "evaluate", "flags", "icd10", "load", "models", "patients", "plots", "read_notes", "review",
+    "terminology",
 ]  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def corrected_prevalence(
     >>> result = clinnlp.annotate(notes, clinnlp.load(exclude=["clinnlp_ner"]))
     >>> reviews = next_to_review(result, "asthma").assign(verdict="agree", reviewer="Ada")
     >>> corrected_prevalence(result, "asthma", reviews).round(2).values.tolist()
-    [['asthma', 'notes', 40, 10, 0.25, 0.25, 0.13, 0.41]]
+    [['asthma', 'notes', 40, 10, 0.25, 0.25, 0.14, 0.43]]
     """
     check_confidence(confidence)
     units, strata = _sample(result, condition, reviews, unit, statuses)
@@ -153,7 +153,7 @@ def next_to_review(
     """Draw the notes to check next, so that the interval of the corrected prevalence gets as narrow as it can.
 
     Once `FEWEST` of both are checked, flagged and unflagged notes are drawn in the shares of Neyman (1934), by how many
-    there are and how much the verdicts on them vary so far, one after the other (Wright 2012).
+    there are and how much the verdicts on them vary so far (at first: as `SUPPOSED`), one by one (Wright 2012).
 
     Parameters
     ----------

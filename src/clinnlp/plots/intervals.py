@@ -147,26 +147,36 @@ def reliability(table: pd.DataFrame) -> go.Figure:
     table = table[table["n"] > 0].sort_values("predicted", kind="stable")
     if table.empty:
         return message_figure(title, "There is no prediction to draw.")
-    colour, above = STYLES["present"].colour, table["observed"] > table["predicted"]  # labels keep off the diagonal
     few, many = int(table["n"].min()), int(table["n"].max())
-    told = "number and size of a point: n" if many - few > 1 else f"n = {few}{f' or {many}' * (many > few)} a point"
+    alike = many - few <= 1
+    told = f"n = {few}{f' or {many}' * (many > few)} a point" if alike else "number and size of a point: n"
     figure = blank_figure(title, 520, f"line: interval; {told}")
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", name="as sure as right", hoverinfo="skip",
         line={"color": PALE_INK, "dash": "dash", "width": 1},
     )  # fmt: skip
-    figure.add_scatter(
-        x=_numbers(table["predicted"]), y=_numbers(table["observed"]), mode="markers+text" if many - few > 1 else "markers", name="bin of confidence",
-        marker={"color": colour, "size": _sizes(table["n"]), "opacity": 1, "line": {"color": "white", "width": 1}},
-        error_y=_error(table, "observed", colour), text=[f"{n:.0f}" for n in table["n"]], textfont=SMALL,
-        textposition=above.map({True: "top left", False: "bottom right"}).tolist(), cliponaxis=False,
-        customdata=table[["low", "high"]].to_numpy().tolist(),
-        hovertemplate="sure: %{x:.1%}, right: %{y:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%})"
-        "<br>n = %{text}<extra></extra>",
-    )  # fmt: skip
+    figure.add_scatter(**_bins(table), mode="markers" if alike else "markers+text", name="bin of confidence")
     figure.update_xaxes(title="mean confidence", range=[0, 1.1], dtick=0.2, **PERCENT)
     figure.update_yaxes(title="share that was right", range=[0, 1.04], dtick=0.2, **PERCENT)
     return figure
+
+
+def _bins(table: pd.DataFrame) -> dict[str, Any]:
+    """Describe a point a bin, with its number on the side away from the diagonal."""
+    colour, above = STYLES["present"].colour, table["observed"] > table["predicted"]
+    return {
+        "x": _numbers(table["predicted"]),
+        "y": _numbers(table["observed"]),
+        "marker": {"color": colour, "size": _sizes(table["n"]), "opacity": 1, "line": {"color": "white", "width": 1}},
+        "error_y": _error(table, "observed", colour),
+        "text": [f"{n:.0f}" for n in table["n"]],
+        "textfont": SMALL,
+        "textposition": above.map({True: "top left", False: "bottom right"}).tolist(),
+        "cliponaxis": False,
+        "customdata": table[["low", "high"]].to_numpy().tolist(),
+        "hovertemplate": "sure: %{x:.1%}, right: %{y:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%})"
+        "<br>n = %{text}<extra></extra>",
+    }
 
 
 def _sizes(n: pd.Series) -> list[float]:
