@@ -134,13 +134,6 @@ def test_what_notes_of_one_day_say_of_a_condition_does_not_hide_one_another():
     assert {round(y - figure.layout.yaxis.ticktext.index("hypertension")) for y in drawn.values()} == {0}
 
 
-def test_the_status_that_holds_lies_on_top_where_points_meet(result):
-    figure = plots.timeline(result, patient_id="p01")
-    heights = {trace.name: trace.zorder for trace in figure.data}
-    assert sorted(heights, key=heights.get, reverse=True) == [s for s in FLAG_STATUSES if s in heights]
-    assert len(set(heights.values())) == 3
-
-
 def test_timeline_names_its_axis_of_dates(result):
     assert plots.timeline(result, patient_id="p01").layout.xaxis.title.text == "date of the note"
 

@@ -7,14 +7,16 @@ limits and reference ranges are data: `resources/measurements.yml`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from clinnlp.catalogue import Rules, Scale, Test, load_rules, normalise
 from clinnlp.components.extensions import text_of
+from clinnlp.resources import read_yaml
 from clinnlp.schema import Measurement
 
 NEAR = 40  # characters within which a weak name needs another measurement
@@ -30,7 +32,7 @@ VALUE = {
         rf"(?P<sign>[<>≤≥]=?[ ]?)?(?P<first>{NUM})(?:s\b)?(?:[ ]?[-–][ ]?(?P<last>{NUM})(?:s\b)?)?{END}"
     ),
     "pressure": re.compile(
-        rf"(?P<first>\d{{2,3}})[ ]?(?:/|over\b)[ ]?(?P<last>\d{{2,3}})(?:s\b)?{END}|(?P<tens>\d{{2,3}})s\b"
+        rf"(?P<first>\d{{2,3}}){TO}[ ]?(?:/|over\b)[ ]?(?P<last>\d{{2,3}}){UP}{END}|(?P<tens>\d{{2,3}})s\b"
     ),
     "height": re.compile(
         r"(?P<feet>\d)[ ]?(?:'|’|ft\.?|feet|foot)[ ,]*\d{1,2}(?:\.\d+)?(?:[ ]?(?:\"|”|''|in(?:ches)?\b\.?))?"

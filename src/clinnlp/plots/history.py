@@ -58,8 +58,7 @@ def timeline(result: Annotations, *, patient_id: str) -> go.Figure:
     """Draw what the notes of a patient say of each condition over time (see `condition_history`).
 
     Notes without a date are left out, unless no note has one: then the notes stand side by side. What notes of one day
-    say of a condition stands one below the other; where days lie close, the status that comes first in
-    `clinnlp.schema.FLAG_STATUSES` lies on top. A point's `customdata` are its hover text, note_id, start and end.
+    say of a condition stands one below the other. A point's `customdata` are its hover text, note_id, start and end.
     """
     return go.Figure(timeline_spec(result, patient_id))
 
@@ -116,7 +115,6 @@ def _trace(status: str, points: list[tuple[str, float, dict[Hashable, Any]]]) ->
         "name": status,
         "x": [x for x, _, _ in points],
         "y": [y for _, y, _ in points],
-        "zorder": -FLAG_STATUSES.index(status),
         "marker": {
             "color": STYLES[status].colour,
             "symbol": STYLES[status].symbol,

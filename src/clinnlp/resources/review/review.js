@@ -88,7 +88,7 @@ function showNote(parts, view) {
   parts.evidence.replaceChildren(...(items.length ? items : [nothing("li", "None was found.")]));
   parts.text.scrollTop = 0;
   const first = parts.text.querySelector("mark");
-  if (first) 0;
+  if (first) whenShown(parts.text, () => scrollTo(parts.text, first));
 }
 
 /* Run something once the box has its place on the page, which it has not yet when the cell runs. */
