@@ -17,38 +17,39 @@ COPIED = 60  # characters from which a line or paragraph that an earlier note ha
 SIDE = ["note_id", "start", "end", "text"]
 
 
-def mark_copies(evidence: pd.DataFrame, notes: pd.DataFrame) -> pd.DataFrame:
-    """Tell which evidence stands in text that was copied forward from an earlier note of the patient.
+def find_copies(notes: pd.DataFrame) -> dict[str, list[tuple[int, int, str]]]:
+    """Find the text of each note that was copied forward from an earlier note of the same patient.
 
     Parameters
     ----------
-    evidence, notes
-        The tables of these names.
+    notes
+        The table `notes`.
 
     Returns
     -------
-    DataFrame
-        The table `evidence` with its column `copied_from` filled: the first note of the same patient that has the same
-        line, or the same paragraph, of 60 characters or more; white space and capitals do not count. Notes without a
-        date come last.
+    dict
+        By note_id start, end and the first note that has the text: each paragraph and each line of 60 characters or
+        more that an earlier note has too; white space and capitals do not count. Notes without a date come last.
     """
-    import pandas as pd
-
     ordered = notes.sort_values(["patient_id", "date", "note_id"], na_position="last")
     ordered = ordered[ordered["patient_id"].duplicated(keep=False) & ordered["patient_id"].notna()]
-    spans: dict[str, list[tuple[int, int, int]]] = {}  # by note: the rows of the table, with start and end
-    for row, (note, start, end) in enumerate(evidence[["note_id", "start", "end"]].to_numpy().tolist()):
-        spans.setdefault(note, []).append((row, start, end))
-    copied_from = pd.Series(None, index=evidence.index, dtype="str")
+    copies: dict[str, list[tuple[int, int, str]]] = {}
     for _, group in ordered.groupby("patient_id", sort=False):
         first: dict[str, str] = {}  # a block of text -> the note that had it first
         for note_id, text in group[["note_id", "text"]].dropna().to_numpy().tolist():
             blocks = [(a, b, " ".join(text[a:b].lower().split())) for a, b in _blocks(text)]
-            for row, start, end in spans.get(note_id, ()):
-                known = (first[t] for a, b, t in blocks if a <= start and end <= b and t in first)
-                copied_from[row] = next(known, None)
+            copies[note_id] = [(a, b, first[block]) for a, b, block in blocks if block in first]
             for _, _, block in blocks:
                 first.setdefault(block, note_id)
+    return copies
+
+
+def mark_copies(evidence: pd.DataFrame, notes: pd.DataFrame) -> pd.DataFrame:
+    """Give the table `evidence` with the note in `copied_from` that the text was copied from; see `find_copies`."""
+    copies = find_copies(notes)
+    copied_from = evidence["copied_from"].copy()
+    for row, (note, start, end) in enumerate(evidence[["note_id", "start", "end"]].to_numpy().tolist()):
+        copied_from[row] = next((n for a, b, n in copies.get(note, ()) if a <= start and end <= b), None)
     return evidence.assign(copied_from=copied_from)
 
 

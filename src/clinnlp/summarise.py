@@ -5,20 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from math import inf
+from typing import TYPE_CHECKING
 
+from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from clinnlp.components.extensions import text_of
 from clinnlp.components.sentences import find_sentences
 from clinnlp.errors import InputError
+from clinnlp.patients import find_copies
 from clinnlp.ranking import FINDINGS, choose, count_words, predict
 from clinnlp.resources import read_yaml
-from clinnlp.schema import SummaryLine
+from clinnlp.schema import SummaryLine, as_row, make_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PLANNED = ("MEDICATION", "PROCEDURE", "TEST")
 
 
-def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
+def summarise(
+    doc: Doc,
+    n_sentences: int = 2,
+    *,
+    max_words: int | None = None,
+    max_share: float | None = None,
+    without: Iterable[tuple[int, int]] = (),
+) -> list[SummaryLine]:
     """Summarise a note: its best sentences, then problems, medications, results and plans.
 
     Parameters
@@ -28,6 +42,11 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     n_sentences
         How many lines of kind `sentence` at most; one that would add nothing is left out. The other kinds have at most
         eight.
+    max_words, max_share
+        How many words the sentences have together at most, and which share of the words of the note; the best sentence
+        that fits stands first.
+    without
+        Start and end of text that no sentence is taken from, such as what `clinnlp.patients.find_copies` finds.
 
     Returns
     -------
@@ -38,13 +57,20 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     Raises
     ------
     InputError
-        When `n_sentences` is negative.
+        When a limit is negative, or the share more than 1.
     """
     if n_sentences < 0:
         raise InputError(f"A summary cannot have {n_sentences} sentences. Ask for 0 or more.")
+    if (max_words or 0) < 0 or not 0 <= (max_share or 0) <= 1:
+        raise InputError(
+            f"Got max_words {max_words} and max_share {max_share}. Give 0 or more words, and 0 to 1 as share."
+        )
+    left_out = list(without)
     sentences = find_candidates(doc)
+    fresh = [s for s in sentences if not any(a <= s.start_char and s.end_char <= b for a, b in left_out)]
+    words = _budget(doc, max_words, max_share)
     lines = [
-        _line("sentence", rank, s, score) for rank, (s, score) in enumerate(extract(doc, sentences, n_sentences), 1)
+        _line("sentence", rank, s, score) for rank, (s, score) in enumerate(extract(doc, fresh, n_sentences, words), 1)
     ]
     most = read_yaml("summary.yml")["lines"]
     for kind, spans in (
@@ -55,11 +81,51 @@ def summarise(doc: Doc, n_sentences: int = 2) -> list[SummaryLine]:
     return lines
 
 
-def extract(doc: Doc, sentences: list[Span], most: int) -> list[tuple[Span, float]]:
+def _budget(doc: Doc, max_words: int | None, max_share: float | None) -> float:
+    """Give how many words the sentences may have together."""
+    share = inf if max_share is None else max_share * count_words(text_of(doc)).total()
+    return min(inf if max_words is None else max_words, share)
+
+
+def extract(doc: Doc, sentences: list[Span], most: int, budget: float = inf) -> list[tuple[Span, float]]:
     """Choose the sentences that say most of the note together, the most telling first, each with its score."""
-    scores = predict(doc, sentences)
     words = [count_words(s.text) for s in sentences]
-    return [(sentences[i], score) for i, score in choose(words, scores, most)]
+    fitting = [i for i, counted in enumerate(words) if counted.total() <= budget]
+    scores = predict(doc, sentences)[fitting]
+    chosen: list[tuple[Span, float]] = []
+    for i, score in choose([words[k] for k in fitting], scores, most):
+        if words[fitting[i]].total() <= budget:
+            budget -= words[fitting[i]].total()
+            chosen.append((sentences[fitting[i]], score))
+    return chosen
+
+
+def summarise_patient(notes: pd.DataFrame, nlp: Language, n_sentences: int = 2) -> pd.DataFrame:
+    """Tell the course of patients by what each note adds: its best sentences but for text copied forward.
+
+    Parameters
+    ----------
+    notes
+        The table `notes`, such as `result.notes[result.notes["patient_id"] == "p01"]`.
+    nlp
+        The pipeline.
+    n_sentences
+        How many sentences a note has at most.
+
+    Returns
+    -------
+    DataFrame
+        The rows of the table `summaries` of kind `sentence`, those of the first note of a patient first.
+    """
+    copies = find_copies(notes)
+    ordered = notes.sort_values(["patient_id", "date", "note_id"], na_position="last")
+    rows = []
+    for note_id, text in ordered[["note_id", "text"]].dropna().to_numpy().tolist():
+        lines = summarise(nlp(text), n_sentences, without=[(a, b) for a, b, _ in copies.get(note_id, ())])
+        rows += [as_row(line, note_id=note_id) for line in lines if line.kind == "sentence"]
+    order = {note_id: i for i, note_id in enumerate(ordered["note_id"])}
+    table = make_table("summaries", rows)
+    return table.sort_values("note_id", key=lambda ids: ids.map(order), kind="stable").reset_index(drop=True)
 
 
 def _line(kind: str, rank: int, span: Span, score: float | None = None) -> SummaryLine:

@@ -5,7 +5,7 @@ import spacy
 
 import clinnlp
 from clinnlp.errors import InputError
-from clinnlp.summarise import summarise
+from clinnlp.summarise import summarise, summarise_patient
 
 NOTE = """CHIEF COMPLAINT: Shortness of breath.
 
@@ -106,3 +106,28 @@ def test_the_number_of_sentences(nlp):
 
 def test_a_doc_of_another_pipeline_is_summarised_by_place():
     assert of_kind(summarise(spacy.blank("en")("First things first. Then others.")), "sentence")[0].startswith("First")
+
+
+def test_a_budget_of_words_or_a_share_of_the_note(nlp):
+    doc = nlp(NOTE)
+    words = [len(text.split()) for text in of_kind(summarise(doc, 4, max_words=12), "sentence")]
+    assert words
+    assert sum(words) <= 12
+    assert of_kind(summarise(doc, 4, max_share=0.001), "sentence") == []
+    assert of_kind(summarise(doc, 2, max_share=1), "sentence") == of_kind(summarise(doc, 2), "sentence")
+    for limit in ({"max_words": -1}, {"max_share": 1.5}):
+        with pytest.raises(InputError, match="0 to 1 as share"):
+            summarise(doc, **limit)
+
+
+def test_the_course_of_a_patient_leaves_out_what_was_copied(nlp):
+    import pandas as pd
+
+    story = "A 71-year-old woman with heart failure comes with four days of orthopnea and swollen legs."
+    texts = [f"HPI: {story}", f"HPI: {story}\nShe was given furosemide, and her breathing is better today."]
+    notes = pd.DataFrame(
+        {"note_id": ["b", "a"], "patient_id": "p", "date": ["2021-01-01", "2021-01-02"], "text": texts}
+    )
+    course = summarise_patient(clinnlp.read_notes(notes), nlp, 1)
+    assert course["note_id"].tolist() == ["b", "a"]
+    assert course["text"].tolist() == [story, "She was given furosemide, and her breathing is better today."]
