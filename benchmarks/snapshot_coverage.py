@@ -2,9 +2,9 @@
 
     python benchmarks/snapshot_coverage.py GOLD.jsonl [GOLD.jsonl ...]
 
-GOLD has a note a line, with `text`, `problems`, `medications` and `conditions` as readers labelled them. Prints the share
-of the conditions that are present and of the active medications that have a line, and how many lines of problems and of
-drugs taken come from words that readers say are denied, a relative's or hypothetical.
+GOLD has a note a line, with `text`, `problems`, `medications` and `conditions` as readers labelled them. Prints the
+share of the conditions that are present and of the active medications that have a line, and how many lines of problems
+and of drugs taken come from words that readers say are denied, a relative's or hypothetical.
 """
 
 import json
@@ -30,7 +30,8 @@ def main(paths: list[str]) -> None:
     for note in notes:
         lines = snapshot(result, note["id"]).lines
         problems = lines[lines["part"] == "problem"]
-        drugs = lines[(lines["part"] == "medication") & ~lines["text"].str.contains("^(?:to start|stopped|on hold|not to)")]
+        changed = lines["text"].str.contains("^(?:to start|stopped|on hold|not to)")
+        drugs = lines[(lines["part"] == "medication") & ~changed]
         stated += len(problems) + len(drugs)
         names = set(problems["text"])
         for c in note["conditions"]:
