@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clinnlp import cohort, conditions, models, plots, review
     from clinnlp.annotations import Annotations
     from clinnlp.errors import ClinnlpError
+    from clinnlp.faithfulness import check_summary
     from clinnlp.notes import read_notes
     from clinnlp.pipeline import annotate, load
 
@@ -27,6 +28,7 @@ _HOME = {
     "annotate": "clinnlp.pipeline",
     "Annotations": "clinnlp.annotations",
     "ClinnlpError": "clinnlp.errors",
+    "check_summary": "clinnlp.faithfulness",
 }
 _MODULES = (
     "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "flags", "icd10",

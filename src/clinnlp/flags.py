@@ -27,6 +27,7 @@ NOTHING = "nothing"  # the status of a mention that says nothing of the patient
 MANY = 4  # mentions; more do not make a flag surer
 SHORT = 4  # characters of an abbreviation
 KINDS = ("name", "abbreviation", "procedure", "wider", "listed", "medication", "measurement")  # of rules; others phrase
+UNCHECKED = re.compile(r"(?:\[ ?\]|☐)\s{0,3}\Z")  # "[ ] NKDA" states nothing
 PRESSURE = re.compile(r"(\d{2,3})\s?/\s?\d{2,3}")
 PhraseHit = tuple[int, int, str, str, str]  # start, end, condition, rule, status
 Finding = tuple[Evidence, str, str]  # what was found, the status it gives, and its basis
@@ -132,7 +133,7 @@ def _phrases(doc: Doc, phrases: list[PhraseHit]) -> Iterator[Finding]:
     """Give the phrases that carry their own status; in a family history they are about the family."""
     for start, end, condition, rule, status in phrases:
         span = doc.char_span(start, end, alignment_mode="expand")
-        if span is not None:
+        if span is not None and not UNCHECKED.search(text_of(doc), max(0, start - 8), start):
             found = status
             if span._.section == "family_history":
                 found = NOTHING if status == "absent" else "family"

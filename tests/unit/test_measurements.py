@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from clinnlp import conditions
 from clinnlp.catalogue import load_rules
 from clinnlp.components.measurements import find_measurements
 from clinnlp.resources import read_yaml
@@ -59,10 +60,36 @@ def test_names_are_unique():
         ("troponin less than 0.04", None),
         ("blood sugars in the 40s", None),
         ("Height: 5'5\"", None),
+        ("T-score -2.8", -2.8),
+        ("T-score − 2.8", -2.8),
+        ("MMSE 18/30", 18),
+        ("PHQ-9 15", 15),
+        ("GAD-7: 12/21", 12),
+        ("T-score -1.0 to -2.5", None),
+        ("BP 120s/70s", None),
     ],
 )
 def test_number_only_where_the_value_is_one(text, number):
     assert [m.number for m in find(text)] == [number]
+
+
+PAIRS = {"bp", "blood pressure"}  # their value is a pair ("178/96"), of which the flags take the first
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [(name, rule) for d in conditions.load().values() for rule in d.measurements for name in rule.tests],
+)
+def test_the_tests_of_the_definitions_are_found(name, rule):
+    limit = rule.at_least if rule.at_most is None else rule.at_most
+    reached = [
+        m.number
+        for written in {name, name.upper(), name.title()}
+        for m in find(f"{written} {limit:g}{'/80' if name in PAIRS else ''}")
+        if m.test.lower() == name
+    ]
+    assert reached
+    assert all(number == (None if name in PAIRS else limit) for number in reached)
 
 
 def test_component_stores_what_is_found():

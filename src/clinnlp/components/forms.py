@@ -12,18 +12,20 @@ ANSWERS = {
         "no|none|n|neg|negative|denies|denied|absent|nil|never|none known|none reported|not present|false|not seen"
         "|nope|not today|not now|not currently|not at present"
     ),
-    "affirmed": "yes|y|pos|positive|present|true|reports|endorses",
+    "affirmed": "yes|y|pos|positive|present|true|reports|endorses|current|currently",
     "uncertain": "possible|possibly|probable|suspected|unsure|uncertain|maybe|unknown|likely",
     "historical": "former|formerly|quit|resolved|previous|prior|past",
 }
 MEANING = {word: axis for axis, words in ANSWERS.items() for word in words.split("|")}
 WORDS = "|".join(sorted(MEANING, key=len, reverse=True)).replace(" ", r"\ ")
+CHOICES = "yes|no|never|none|current|currently|former|formerly|past|quit|y|n"  # beside the boxes of a key
 PLAIN = r"(?:yes|no|none|neg|pos|negative|positive|y|n|denies|denied)\b"
 BOX = r"\[[ ]?[xX✓✔]?[ ]?\]|[☐☑☒✓✔✗✘]|\((?:[xX]|[ ])\)"
+OPTION = re.compile(rf"(?P<box>{BOX})\s*(?P<word>{CHOICES})\b")
 CHECKED = re.compile(r"[xX✓✔☑☒✗✘]")
 MARK = re.compile(
     rf"""(?=[\[(☐☑☒✓✔✗✘+\-–−—?:=.\t|\ ])(?:
-    (?P<choice>(?:{BOX})\s*(?P<first>yes|no|y|n)\b[ \t]*(?:[/,|]?[ \t]*(?:{BOX})\s*(?P<second>yes|no|y|n)\b)?)
+    (?P<choice>(?:{BOX})\s*(?:{CHOICES})\b(?:[ \t]*[/,|]?[ \t]*(?:{BOX})\s*(?:{CHOICES})\b)*)
     |(?P<box>{BOX})
     |(?P<sign>\(\s?(?:[+\-–−](?:\s?ve)?|pos|neg|positive|negative|\?)(?:,[^)\n]{{0,20}})?\s?\)|\[[+\-–−]\])
     |(?P<bare>(?<![^\s,;:(/])[+\-–−](?=[A-Za-z]))
@@ -97,10 +99,8 @@ def _axis(mark: re.Match[str], kind: str, form: bool) -> str | None:
     """The axis that a mark gives; an empty box says no only on a form where other boxes are checked."""
     text = mark[0].lower()
     if kind == "choice":
-        middle = mark.end("first") - mark.start()
-        if CHECKED.search(text[: middle - len(mark["first"])]):
-            return MEANING[mark["first"].lower()]
-        return MEANING[mark["second"].lower()] if mark["second"] and CHECKED.search(text[middle:]) else None
+        checked = next((m for m in OPTION.finditer(text) if CHECKED.search(m["box"])), None)
+        return MEANING[checked["word"]] if checked else None
     if kind == "box":
         return "affirmed" if CHECKED.search(text) else "negated" if form else None
     if kind == "reply":

@@ -24,53 +24,36 @@ BEFORE = 40  # characters before a name in which a word can make its value a goa
 WRAP = 55  # a line of at least so many characters may go on in the next one
 REACH = 250  # characters after a name in which its values are looked for
 
-NUM = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3},\d{1,2}(?!\d|[,.]\d)|\d+(?:\.\d+)?|\.\d+)"
 DECIMAL_COMMA = re.compile(r",(?=\d{1,2}$)")
-END = r"(?!\d|,\d{3}|/\d|:\d|\.\d)"
-VALUE = {
-    "number": re.compile(
-        rf"(?P<sign>[<>≤≥]=?[ ]?)?(?P<first>{NUM})(?:s\b)?(?:[ ]?[-–][ ]?(?P<last>{NUM})(?:s\b)?)?{END}"
-    ),
-    "pressure": re.compile(
-        rf"(?P<first>\d{{2,3}}){TO}[ ]?(?:/|over\b)[ ]?(?P<last>\d{{2,3}}){UP}{END}|(?P<tens>\d{{2,3}})s\b"
-    ),
-    "height": re.compile(
-        r"(?P<feet>\d)[ ]?(?:'|’|ft\.?|feet|foot)[ ,]*\d{1,2}(?:\.\d+)?(?:[ ]?(?:\"|”|''|in(?:ches)?\b\.?))?"
-        rf"|(?P<first>{NUM}){END}"
-    ),
-}
-FLAG = re.compile(
-    r"[ \t|]*(?:[(\[](?P<a>HH?|LL?|[Hh]igh|[Ll]ow|HIGH|LOW)(?=[;,)\] ])[)\]]?"
-    r"|(?P<b>HH?|LL?|HIGH|LOW)(?=[ \t]*(?:$|[,;|.)\r\n]|[ \t]{2})|\t|[ ](?:[\d(<>*\[-]|[A-Z][A-Za-z0-9]*[ :=-]))"
-    r"|[*!]+|(?P<c>[↑↓]))"
-)
-SERIES = re.compile(r"\d+(?:\.\d+)?%?(?:[ ]?(?:/|and\b|&)[ ]?\d+(?:\.\d+)?%?)+(?!\d|/\d)")
-GAP = re.compile(r"[ \t]*\|[ \t]*|[ \t]{2,}|\t")
-RANGE = re.compile(
-    rf"(?:(?P<low>{NUM})[ ]?[-–][ ]?(?P<high>{NUM}){END}"
-    rf"|(?:[<≤]=?[ ]?(?P<below>{NUM})|[>≥]=?[ ]?(?P<above>{NUM}))(?=[ \t]*(?:$|[|\r\n]|[HL*])))"
-)
-BRACKETED = re.compile(
-    rf"[ \t]*[(\[](?:ref\w*|normal|range|nl)?[: ]*(?P<low>{NUM})[ ]?[-–][ ]?(?P<high>{NUM})[^()\[\]\n]{{0,10}}[)\]]"
-    rf"|[ \t]*[(\[](?:ref\w*|normal|range|nl)?[: ]*(?:[<≤]=?[ ]?(?P<below>{NUM})|[>≥]=?[ ]?(?P<above>{NUM}))[ ]?[)\]]"
-)
-COMMA = re.compile(rf",[ ](?={NUM}[ ]?%?[ ]*(?:[,;.)\r\n]|$|and\b))|[ ]and[ ](?={NUM}[.,;)\r\n])")
-PRESSURE_GAP = re.compile(r"[^\d\n.;]{0,30}")
-LATER = re.compile(
-    r"[^\d\n.;]{0,60}(?:[.;][^\d\n.;]{0,60})?\b(?:(?:de|in)creased|improv(?:ed|ing)|rose|fell|dropped|c[ao]me|went"
-    r"|trended|normali[sz]ed|peaked|resolved|corrected|recovered|returned)(?:[ ](?:down|up|back))?[ ](?:to|at)[ ]"
-    r"|[ ][^\d\n.;]{0,40},[ ](?=[\d.]+%?[ ](?:on|at|by)[ ](?:discharge|admission|presentation|arrival|transfer))"
-)
+MINUS = re.compile(r"^(?:[-−–][ ]?|minus[ ])")
+DASH = re.compile(r"[-–][ ]?$")
+PAIR = (("upper", "first"), ("until", "last"))  # where the ends of a range stand: "120-130/70-80"
+LISTED = ("number", "score", "series", "panel")  # kinds of tests whose values may stand in a list
 PRONOUN = re.compile(r"\b(?:it|this|which|that|levels?)\b", re.IGNORECASE)
-SATURATION = re.compile(
-    r"(?<![\d.,/-])(?P<value>\d{2,3})[ ]?%[ \t]*(?:(?:on|in|w/)[ ]+)?(?:RA\b|R\.A\.|room[ -]air|NC\b|NRB\b"
-    r"|nasal cannula|non-?rebreather|(?:Bi|C)PAP\b|supplemental|\d{1,2}(?:\.\d)?[ ]?(?:L\b|LPM\b|lit(?:er|re)s?\b))",
-    re.IGNORECASE,
-)
 FIRST = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]+")
 NUMBERED = re.compile(r"[ \t]*[:=-]?[ \t]*\d")  # what follows a weak name
 CLAUSE = re.compile(r"[.;:\n]")
 CHANGE = re.compile(r"\b(?:up|down|by|increased|decreased|dropped|fell|rose)[ ]*$")
+
+
+@cache
+def load_patterns() -> dict[str, re.Pattern[str]]:
+    """Compile the regular expressions of `measurements.yml`."""
+    written: dict[str, str] = {}
+    for name, pattern in read_yaml("measurements.yml")["patterns"].items():
+        written[name] = re.sub(r"\{([a-z_]+)\}", lambda m: f"(?:{written[m[1]]})", pattern)
+    return {name: re.compile(pattern, re.VERBOSE) for name, pattern in written.items()}
+
+
+@cache
+def load_fluid_tests() -> dict[str, Test]:
+    """Give the tests of the blood as tests of another fluid: with any value, and without a reference range."""
+    tests = load_rules().tests
+    units = {
+        name: frozenset().union(*(s.units for s in tests[name].scales))
+        for name in read_yaml("measurements.yml")["blood"]
+    }
+    return {name: replace(tests[name], scales=(Scale(u, 0, 1e5),)) for name, u in units.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +71,17 @@ class Value:
 
 def _number(text: str) -> float:
     """Read a number with a comma between thousands, or before one or two decimals."""
-    return float(DECIMAL_COMMA.sub(".", text).replace(",", ""))
+    return float(DECIMAL_COMMA.sub(".", MINUS.sub("-", text)).replace(",", ""))
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A measurement with its test, and where the name of the test starts."""
+class Name:
+    """A test in the text, and what it is called; that of another fluid covers the fluid ("urine Na")."""
 
-    found: Measurement
-    test: Test
     start: int
+    end: int
+    test: Test
+    label: str
 
 
 def find_measurements(doc: Doc) -> list[Measurement]:
@@ -125,64 +109,122 @@ def find_measurements(doc: Doc) -> list[Measurement]:
     [('BP', '169/74', 'high'), ('Cr', '1.4', 'high'), ('Cr', '2.1', 'high'), ('Na', '134', 'low')]
     """
     text, rules = text_of(doc), load_rules()
-    names = list(_names(text, rules))
-    ends = [start for start, _, _ in names[1:]] + [len(text)]
-    found = [
-        Candidate(
-            Measurement(v.start, v.end, text[start:end], text[v.start : v.end], v.number, v.unit, v.interpretation),
-            test,
-            start,
-        )
-        for (start, end, test), limit in zip(names, ends, strict=False)
-        for v in _values(text, start, end, min(limit, end + REACH), test, rules)
+    found = list(_read(text, list(_names(text, rules)), rules))
+    measurements = [
+        Measurement(v.start, v.end, name.label, text[v.start : v.end], v.number, v.unit, v.interpretation)
+        for i, (name, v) in enumerate(found)
+        if not name.test.weak or _has_neighbour(found, i)
     ]
-    measurements = [c.found for i, c in enumerate(found) if not c.test.weak or _has_neighbour(found, i)]
     taken = {m.start for m in measurements}
     measurements.extend(m for m in _bare_saturations(text, rules) if m.start not in taken)
     return sorted(measurements, key=lambda m: m.start)
 
 
-def _has_neighbour(found: list[Candidate], i: int) -> bool:
+def _has_neighbour(found: list[tuple[Name, Value]], i: int) -> bool:
     """Say whether the measurement before or after is near and of another test."""
+    (name, value), near = found[i], found[max(0, i - 1) : i + 2]
     return any(
-        other.test.id != found[i].test.id
-        and max(found[i].start - other.found.end, other.start - found[i].found.end) <= NEAR
-        for other in found[max(0, i - 1) : i + 2]
+        other.test.id != name.test.id and max(name.start - v.end, other.start - value.end) <= NEAR for other, v in near
     )
 
 
 def _bare_saturations(text: str, rules: Rules) -> Iterator[Measurement]:
     scale = rules.tests["oxygen_saturation"].scales[0]
-    for match in SATURATION.finditer(text):
+    for match in load_patterns()["saturation"].finditer(text):
         start, end = match.span("value")
         number = float(match["value"])
         if scale.least <= number <= scale.most:
             yield Measurement(start, end, "oxygen saturation", match["value"], number, "%", _compare(number, "", scale))
 
 
-def _names(text: str, rules: Rules) -> Iterator[tuple[int, int, Test]]:
-    """Find the names of tests: start, end, test."""
-    reached = 0
+def _names(text: str, rules: Rules) -> Iterator[Name]:
+    """Find the names of tests."""
+    patterns, fluid_tests, reached, fluid = load_patterns(), load_fluid_tests(), 0, False
+    lists: list[tuple[int, int]] | None = None
     for word in FIRST.finditer(text):
         pattern = rules.names.get(word.group().lower())
         match = pattern.match(text, word.start()) if pattern and word.start() >= reached else None
         if match:
-            name = match.group()
+            name, end = match.group(), reached
             test = rules.ids.get(name) or rules.ids.get(" ".join(name.lower().split()))
-            reached = match.end()
+            start, reached = match.span()
+            own = patterns["fluid"].search(text, max(0, start - BEFORE), start) if test in fluid_tests else None
+            if test in fluid_tests:
+                lists = _fluid_lists(text) if lists is None else lists
+                goes_on = fluid and patterns["joint"].fullmatch(text, end, start) is not None
+                fluid = own is not None or goes_on or any(low <= start < high for low, high in lists)
+            else:
+                fluid = False
             if test and (not rules.tests[test].weak or NUMBERED.match(text, reached)):
-                yield match.start(), reached, rules.tests[test]
+                start = own.start() if own else start
+                yield Name(start, reached, (fluid_tests if fluid else rules.tests)[test], text[start:reached])
 
 
-def _values(text: str, start: int, end: int, limit: int, test: Test, rules: Rules) -> Iterator[Value]:
+def _fluid_lists(text: str) -> list[tuple[int, int]]:
+    """Give the parts of a text that list tests of another fluid than blood ("UA: pH 6.0, WBC 20-50")."""
+    stop = load_patterns()["fluid_end"].finditer
+    return [
+        (end, next((m.start() for m in stop(text, end) if not (head["block"] and m["sentence"])), len(text)))
+        for head in load_patterns()["fluid_head"].finditer(text)
+        for end in [head.end()]
+    ]
+
+
+def _read(text: str, names: list[Name], rules: Rules) -> Iterator[tuple[Name, Value]]:
+    """Read the values of names, or of several names that stand together ("ESR and CRP were 40 and 12")."""
+    i, joint = 0, load_patterns()["joint"]
+    while i < len(names):
+        run = [names[i]]
+        while (n := i + len(run)) < len(names) and joint.fullmatch(text, run[-1].end, names[n].start):
+            run.append(names[n])
+        limit = min(names[n].start if n < len(names) else len(text), run[-1].end + REACH)
+        shared = list(_shared(text, run, limit, rules))
+        yield from shared
+        for name, stop in zip(run, [*(r.start for r in run[1:]), limit], strict=True) if not shared else ():
+            yield from ((name, v) for v in _values(text, name, stop, rules))
+        i = n
+
+
+def _shared(text: str, run: list[Name], limit: int, rules: Rules) -> Iterator[tuple[Name, Value]]:
+    """Read a value of each test that the names stand for, one after the other; nothing where they are fewer or more."""
+    together = len(run) > 1 or run[0].test.kind == "panel"
+    opening = _opening(text, run[-1], limit, rules) if together else None
+    if opening and all(name.test.kind in LISTED for name in run):
+        parts = [part for name in run for part in _parts(name, rules)]
+        values = list(_series(text, opening[0], limit, [part.test for part in parts], rules))
+        if len(values) == len(parts) and not load_patterns()["more"].match(text, values[-1].after):
+            yield from zip(parts, values, strict=True)
+
+
+def _parts(name: Name, rules: Rules) -> list[Name]:
+    """Give the tests that one name stands for: two for "Hgb/Hct", those of a panel under their own names."""
+    of = name.test.of
+    labels = [part.replace("_", " ") for part in of] if name.test.kind == "panel" else name.label.split("/")
+    labels = labels if len(labels) == len(of) else [name.label] * len(of)
+    return [Name(name.start, name.end, rules.tests[t], label) for t, label in zip(of, labels, strict=True)] or [name]
+
+
+def _opening(text: str, name: Name, limit: int, rules: Rules) -> tuple[int, str, str] | None:
+    """Give where the value of a name may start, what stands before it and before the name; None where none may."""
+    filler = rules.filler.match(text, name.end, limit)
+    pos = filler.end() if filler else name.end
+    between, before = text[name.end : pos], CLAUSE.split(text[max(0, name.start - BEFORE) : name.start])[-1]
+    if CHANGE.search(between) or rules.limit.search(before) or _ends_row(text, name.end, between):
+        return None
+    minus = DASH.search(between) if name.test.kind == "signed" else None
+    return (name.end + minus.start() if minus else pos), between, before
+
+
+def _values(text: str, name: Name, limit: int, rules: Rules) -> Iterator[Value]:
     """Read the values that follow the name of a test."""
-    filler = rules.filler.match(text, end, limit)
-    pos = filler.end() if filler else end
-    between, before = text[end:pos], CLAUSE.split(text[max(0, start - BEFORE) : start])[-1]
-    if CHANGE.search(between) or rules.limit.search(before) or _ends_row(text, end, between):
+    test, opening = name.test, _opening(text, name, limit, rules)
+    if opening is None:
         return
-    if test.of and (SERIES.match(text, pos, limit) or not test.scales):
-        yield from _series(text, pos, limit, test, rules)
+    pos, between, before = opening
+    series = load_patterns()["series"].match(text, pos, limit) if test.of else None
+    if series and test.kind != "panel":
+        yield from _series(text, pos, series.end(), [rules.tests[t] for t in test.of], rules)
+    if series or not test.scales:
         return
     value = _value(text, pos, limit, test, rules, _unit_in(between, test, rules))
     if value is None or _is_list_number(text, value, between):
@@ -219,36 +261,42 @@ def _unit_in(between: str, test: Test, rules: Rules) -> str | None:
     return match["unit"] if match and any(normalise(match["unit"]) in s.units for s in test.scales) else None
 
 
-def _series(text: str, pos: int, limit: int, test: Test, rules: Rules) -> Iterator[Value]:
-    """Read the values of several tests under one name: "9.1/27.4", "9 and 26.3", "7.38 / 46 / 68"."""
-    match = SERIES.match(text, pos, limit)
-    if match is None:
-        return
-    for part, number in zip(test.of, re.finditer(NUM, match.group()), strict=False):
-        scale = rules.tests[part].scale(float(number.group()), None)
-        if scale is None:
+def _series(text: str, pos: int, limit: int, tests: Sequence[Test], rules: Rules) -> Iterator[Value]:
+    """Read a value of each test, one after the other, as long as they make sense: "9.1/27.4", "7.38 / 46 / 68"."""
+    for i, test in enumerate(tests):
+        joint = load_patterns()["joint"].match(text, pos, limit) if i else None
+        match = load_patterns()["num"].match(text, joint.end() if joint else pos, limit)
+        if match is None or (i and joint is None):
             return
-        start, end = pos + number.start(), pos + number.end()
-        meaning = _compare(float(number.group()), "", scale)
-        yield Value(start, end, end, float(number.group()), None, "", meaning)
+        unit, after = _unit_at(text, match.end(), limit, test, rules)
+        number = _number(match.group())
+        scale = test.scale(number, unit and normalise(unit))
+        if scale is None or (unit is None and rules.foreign.match(text, match.end())):
+            return
+        unit = unit and rules.units.get(normalise(unit), unit)
+        yield Value(match.start(), match.end(), after, number, unit, "", _compare(number, "", scale))
+        pos = after
 
 
 def _next(text: str, pos: int, limit: int, test: Test, rules: Rules) -> Iterator[int]:
     """Give the places where another value of the same test may start."""
-    patterns = [rules.link, GAP, COMMA, LATER] if test.kind != "pressure" else [rules.link, GAP, PRESSURE_GAP]
-    for pattern in patterns:
-        match = pattern.match(text, pos, limit)
-        if match and (pattern is not LATER or "." not in match.group() or PRONOUN.search(match.group())):
-            yield match.end()
+    known = load_patterns()
+    gaps = ("pressure_gap",) if test.kind == "pressure" else ("dated", "comma", "later")
+    when = known["when"].match(text, pos, limit)
+    for start, names in ((pos, [*gaps, "gap"]), *([(when.end(), gaps)] if when else [])):
+        for pattern in (rules.link, *(known[name] for name in names)):
+            match = pattern.match(text, start, limit)
+            if match and (pattern is not known["later"] or "." not in match.group() or PRONOUN.search(match.group())):
+                yield match.end()
 
 
 def _value(text: str, pos: int, limit: int, test: Test, rules: Rules, unit: str | None = None) -> Value | None:
     """Read a value of the test at `pos`, with its unit, flag and reference range; None where there is none."""
-    match = VALUE[test.kind].match(text, pos, limit)
+    match = load_patterns()[test.kind].match(text, pos, limit)
     if match is None:
         return None
     written, after = _unit_at(text, match.end(), limit, test, rules)
-    if written is None and rules.foreign.match(text, match.end()):
+    if (written is None and rules.foreign.match(text, match.end())) or load_patterns()["criterion"].match(text, after):
         return None
     unit = written or unit
     groups = match.groupdict()
@@ -256,13 +304,16 @@ def _value(text: str, pos: int, limit: int, test: Test, rules: Rules, unit: str 
     scales = [test.scale(n, unit and normalise(unit)) for n in numbers[: 1 if test.kind == "pressure" else 2]]
     if None in scales or (test.kind == "pressure" and len(numbers) == 2 and not 10 <= numbers[1] < numbers[0]):
         return None
+    if (most := groups.get("most")) and float(most) != test.scales[0].most:
+        return None
     sign = (groups.get("sign") or "").strip()
     after, said, own = _tail(text, after, limit, test)
     if test.kind == "pressure":
-        said, meaning = None, _compare_pressure(numbers, test)  # (L) is an arm
+        upper = [_number(groups[k] or groups[or_else]) for k, or_else in PAIR if groups[or_else]]
+        said, meanings = None, {_compare_pressure(numbers, test), _compare_pressure(upper, test)}  # (L) is an arm
     else:
         meanings = {_compare(n, sign, own or s) for n, s in zip(numbers, scales, strict=True) if s}
-        meaning = meanings.pop() if len(meanings) == 1 else None
+    meaning = meanings.pop() if len(meanings) == 1 else None
     number = numbers[0] if len(numbers) == 1 and not sign and text[match.end() - 1] != "s" else None
     unit = unit and rules.units.get(normalise(unit), unit)
     return Value(match.start(), match.end(), after, number, unit, sign, said or meaning)
@@ -280,12 +331,16 @@ def _tail(text: str, pos: int, limit: int, test: Test) -> tuple[int, str | None,
     """Read the flag and the laboratory's own range, in either order: where they end, the flag, the range."""
     said = own = None
     for _ in range(2):
-        if match := FLAG.match(text, pos, limit):
+        if match := load_patterns()["flag"].match(text, pos, limit):
             mark = (match["a"] or match["b"] or match["c"] or "").lower()
             said = said or {"h": "high", "l": "low", "↑": "high", "↓": "low"}.get(mark[:1])
             pos = match.end()
-        gap = GAP.match(text, pos, limit)
-        match = RANGE.match(text, gap.end(), limit) if gap else BRACKETED.match(text, pos, limit)
+        gap = load_patterns()["gap"].match(text, pos, limit)
+        match = (
+            load_patterns()["range"].match(text, gap.end(), limit)
+            if gap
+            else load_patterns()["bracketed"].match(text, pos, limit)
+        )
         if match and not test.vital and own is None:
             groups = {k: _number(v) for k, v in match.groupdict().items() if v}
             low, high = groups.get("low", groups.get("above")), groups.get("high", groups.get("below"))
