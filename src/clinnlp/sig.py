@@ -16,6 +16,7 @@ KINDS = ("duration", "frequency", "dose", "route", "form")  # the order in which
 UNKNOWN = 3  # words that no list holds and that may stand between a drug and its dose or frequency
 LEAD = 60  # characters before a drug in which its leading parts are looked for
 BREAK = re.compile(r"[.;!?](?=\s|$)|\n[ \t\r]*\n|\n[ \t]*(?:[-*•#]|\d{1,2}[.)][ ])|\[[ xX]?\]")
+SENTENCE = re.compile(r"\s*(?:$|[A-Z(\[#*•-]|\d{1,2}[.)])")  # what follows the full stop of a sentence
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 NEXT_TO = re.compile(r"[ \t]*[,:/(-]?[ \t]*(?:\r?\n[ \t]*)?(?:and[ ]|or[ ])?")
 CHANGED = re.compile(r"\bfrom[ ]$")
@@ -107,6 +108,7 @@ def _read_after(text: str, end: int, stop: int, sig: Sig) -> None:
             continue
         if not _joins(text[sig.end : match.start()], match.group(), "" if kind in sig.parts else kind, patterns):
             return
+        part_end = _part_end(text, match)
         if kind == "dose" and "dose" in sig.parts:
             first = sig.parts["dose"]
             if sig.parts.keys() & {"frequency", "duration"}:
@@ -116,10 +118,16 @@ def _read_after(text: str, end: int, stop: int, sig: Sig) -> None:
         elif kind == "frequency" and "frequency" in sig.parts:
             first = sig.parts["frequency"]
             if first[1] <= sig.end and NEXT_TO.fullmatch(text, first[1], match.start()) and match[0][:4] != "with":
-                sig.parts["frequency"] = (first[0], match.end())
+                sig.parts["frequency"] = (first[0], part_end)
         else:
-            sig.parts.setdefault(kind, match.span())
-        sig.end = match.end()
+            sig.parts.setdefault(kind, (match.start(), part_end))
+        sig.end = part_end
+
+
+def _part_end(text: str, match: re.Match[str]) -> int:
+    """Give where a part ends: before the full stop of its sentence ("BID."), unless it is written with stops."""
+    stop = match[0].endswith(".") and "." not in match[0][:-1] and SENTENCE.match(text, match.end())
+    return match.end() - 1 if stop else match.end()
 
 
 def _joins(gap: str, part: str, kind: str, patterns: Patterns) -> bool:

@@ -108,7 +108,20 @@ def test_odd_text_does_not_raise(text):
 
 
 @pytest.mark.parametrize(
-    "piece", ["Na 134 ", "BP ", "Cr - ", "of ", "WBC  ", "K 4.9 -> ", "(", "| ", "creatinine of a "]
+    "piece",
+    [
+        "Na 134 ",
+        "BP ",
+        "Cr - ",
+        "of ",
+        "WBC  ",
+        "K 4.9 -> ",
+        "(",
+        "| ",
+        "creatinine of a ",
+        "UA with Na 1 ",
+        "Na and K, ",
+    ],
 )
 def test_long_text_on_one_line_takes_linear_time(piece):
     find(piece * 3_000)

@@ -40,7 +40,7 @@ def test_findings(result):
     entities = result.entities[["note_id", "text", "assertion", "section"]].values.tolist()
     assert ["1", "HTN", "present", "past_medical_history"] in entities
     assert ["1", "asthma", "absent", "past_medical_history"] in entities
-    assert result.medications[["text", "dose", "frequency"]].values.tolist() == [["albuterol", "2 puffs", "q4h prn."]]
+    assert result.medications[["text", "dose", "frequency"]].values.tolist() == [["albuterol", "2 puffs", "q4h prn"]]
 
 
 def test_patient_flags_take_the_first_status_that_holds(result):

@@ -7,6 +7,7 @@ limits and reference ranges are data: `resources/measurements.yml`.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +23,7 @@ from clinnlp.schema import Measurement
 NEAR = 40  # characters within which a weak name needs another measurement
 BEFORE = 40  # characters before a name in which a word can make its value a goal
 WRAP = 55  # a line of at least so many characters may go on in the next one
+LIST = 600  # characters after the head of a list of tests that may be in the list
 REACH = 250  # characters after a name in which its values are looked for
 
 DECIMAL_COMMA = re.compile(r",(?=\d{1,2}$)")
@@ -99,7 +101,9 @@ def find_measurements(doc: Doc) -> list[Measurement]:
         one number, thousands separators taken out; `unit` is spelled in one way ("gm/dl" as "g/dL"). `interpretation`
         is the flag in the note where there is one, else the comparison with the range that the note gives, else with
         the adult range of `measurements.yml`. A blood pressure is high from 140 systolic or 90 diastolic, and low below
-        90 or 60. A saturation without a name ("97% on RA") is given the name "oxygen saturation".
+        90 or 60. The ranges are those of blood: a test of another fluid ("urine Na 61") is compared with none. A score
+        has the points as `number` ("18/30"). A saturation without a name ("97% on RA") is given the name "oxygen
+        saturation", the values of a panel ("CBC 12.3>9.8/29.1<210") those of its tests.
 
     Examples
     --------
@@ -152,7 +156,7 @@ def _names(text: str, rules: Rules) -> Iterator[Name]:
             if test in fluid_tests:
                 lists = _fluid_lists(text) if lists is None else lists
                 goes_on = fluid and patterns["joint"].fullmatch(text, end, start) is not None
-                fluid = own is not None or goes_on or any(low <= start < high for low, high in lists)
+                fluid = own is not None or goes_on or lists[bisect(lists, (start, len(text))) - 1][1] > start
             else:
                 fluid = False
             if test and (not rules.tests[test].weak or NUMBERED.match(text, reached)):
@@ -161,13 +165,13 @@ def _names(text: str, rules: Rules) -> Iterator[Name]:
 
 
 def _fluid_lists(text: str) -> list[tuple[int, int]]:
-    """Give the parts of a text that list tests of another fluid than blood ("UA: pH 6.0, WBC 20-50")."""
-    stop = load_patterns()["fluid_end"].finditer
-    return [
-        (end, next((m.start() for m in stop(text, end) if not (head["block"] and m["sentence"])), len(text)))
-        for head in load_patterns()["fluid_head"].finditer(text)
-        for end in [head.end()]
-    ]
+    """Give the parts of a text, after an empty one, that list tests of another fluid than blood ("UA: WBC 20-50")."""
+    lists, stops = [(0, 0)], load_patterns()["fluid_end"]
+    for head in load_patterns()["fluid_head"].finditer(text):
+        limit = min(head.end() + LIST, len(text))
+        ends = stops.finditer(text, head.end(), limit)
+        lists.append((head.end(), next((m.start() for m in ends if not (head["block"] and m["sentence"])), limit)))
+    return lists
 
 
 def _read(text: str, names: list[Name], rules: Rules) -> Iterator[tuple[Name, Value]]:

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -29,9 +30,10 @@ BOUNDARY = re.compile(
     r"[.!?;][\"')\]]*\s+(?=[A-Z(\[#*•-])|;|[ ]\(?\d{1,2}\)[ ]|\n[ \t\r]*\n"
     r"|\n(?=[ \t]*(?:[-*•#+]|\d{1,2}[.)]|[A-Z]{3,}\b))|(?P<wrap>\n)"
 )
+MARKS = re.compile(r"(?:[ \t,:;)\]*>=-]|[(\[](?![+-]\)))*")  # what may stand before a cue that comes after
 LIST = re.compile(r"[\s,/+&]*(?:(?:and|or|as well as|then)\b)?[\s]*(?:the |her |his |a |an |some )?")
 BLANK = re.compile(r"\n[ \t\r]*\n")
-VERB = re.compile(r"^[a-z]+(?:ed|ing|ly)$")
+NO_DRUG = re.compile(r"^[a-z]+(?:ed|ing|ly|tion|sis|itis|emia|ness)$")  # the endings of other words
 KEY = re.compile(r"[ \t]*[A-Z][\w /]{1,30}:")
 BOTH = re.compile(r"[ ,]*(?:and|or|&|/)[ ]*(?:the[ ])?")
 COMMA = re.compile(r"[ ]*,[ ]*")
@@ -41,11 +43,12 @@ SAME = re.compile(r"[ ]?(?:/|\(|-|\+)[ ]?|[ ]or[ ]")
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A rule of `medications.yml` about the status of a drug."""
+    """A rule of `medications.yml` about the status of a drug, or only of the `drugs` that it names."""
 
     id: str
     status: str
     pattern: re.Pattern[str]
+    drugs: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Rules:
 
     before: tuple[Cue, ...]
     after: tuple[Cue, ...]
+    inside: tuple[Cue, ...]
     headers: tuple[tuple[re.Pattern[str], str], ...]
     sections: dict[str, str]
     analytes: frozenset[str]
@@ -135,25 +139,25 @@ def load_rules() -> Rules:
     data = read_yaml("medications.yml")
     cues = {
         side: tuple(
-            Cue(c["id"], c["status"], re.compile(c["pattern"], re.IGNORECASE))
+            Cue(c["id"], c["status"], *(re.compile(c[k], re.IGNORECASE) for k in ("pattern", "drugs") if k in c))
             for c in data["status"]
             if c["side"] == side
         )
-        for side in ("before", "after")
+        for side in ("before", "after", "inside")
     }
+    not_treatment = data["not_treatment"].replace(" |", "|")  # the file goes on in a new line before a "|"
     dose = fill(data["attributes"]["dose"][0]["pattern"], data)
     parts = "|".join(fill(p["pattern"], data) for kind in ("frequency", "route") for p in data["attributes"][kind])
     flags = re.IGNORECASE | re.VERBOSE
     name = r"(?P<name>[A-Za-z][A-Za-z-]{3,}+(?:/[A-Za-z-]{3,}+)?+)(?:[ ](?:[xcesil]r|la|xl|dr|hcl|ds))?+[ \t,:-]{1,20}+"
     return Rules(
-        before=cues["before"],
-        after=cues["after"],
+        **cues,
         headers=tuple((re.compile(h["pattern"], re.IGNORECASE), h["status"]) for h in data["headers"]),
         sections=data["sections"],
         analytes=frozenset(data["analytes"].split()),
         substances=frozenset(data["substances"].split()),
         treatment=re.compile(rf"[ ](?:{data['as_treatment']})\b", re.IGNORECASE),
-        not_treatment=re.compile(rf"[ -](?:{data['not_treatment']})(?![A-Za-z])", re.IGNORECASE),
+        not_treatment=re.compile(rf"(?::[ ]|[ -])(?:{not_treatment})(?![A-Za-z])", re.IGNORECASE),
         unlisted=re.compile(
             rf"(?<![A-Za-z/-]){name}{dose}[ ,]{{0,3}}(?:{fill('{FORM}', data)}[ ,]{{1,3}})?(?:{parts})", flags
         ),
@@ -199,7 +203,7 @@ def _unlisted(text: str, sections: tuple[Section, ...], rules: Rules) -> set[tup
     for section in sections:
         if section.category == "medications":
             matches += rules.listed_line.finditer(text, section.body_start, section.body_end)
-    return {m.span("name") for m in matches if m["name"].lower() not in rules.not_names and not VERB.search(m["name"])}
+    return {m.span("name") for m in matches if m["name"].lower() not in rules.not_names and not NO_DRUG.search(m["name"])}
 
 
 def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
@@ -208,17 +212,20 @@ def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
 
 
 def _cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> Cue | None:
-    """Find the cue that decides the status: right after the drug, else the nearest in front of it.
+    """Find the cue that decides the status: right after the drug, else inside, else the nearest in front of it.
 
     "No antibiotics given": a denial or an allergy in front holds over an end that comes after.
     """
-    front = _front_cue(text, mention, before, rules)
-    tail = _line(text, mention.sig.end)
-    pos = len(tail) - len(tail.lstrip(" \t,:;()[]*>=-"))
-    after = next((cue for cue in rules.after if cue.pattern.match(tail, pos)), None)
-    if after and after.status == "past" and front and front.status in ("negated", "allergy"):
+    front, sig = _front_cue(text, mention, before, rules), mention.sig
+    tail = _line(text, sig.end)
+    pos = marks.end() if (marks := MARKS.match(tail)) else 0
+    after = (c for c in rules.after if c.pattern.match(tail, pos))
+    inside = (c for c in rules.inside if c.pattern.search(text, mention.end, sig.end))
+    named = (c for c in chain(after, inside) if not c.drugs or c.drugs.search(text, mention.start, sig.end))
+    cue = next(named, None)
+    if cue and front and (cue.drugs or (cue.status == "past" and front.status in ("negated", "allergy"))):
         return front
-    return after or front
+    return cue or front
 
 
 def _front_cue(text: str, mention: Mention, before: Mention | None, rules: Rules) -> Cue | None:
