@@ -2,7 +2,9 @@
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores; more threads than cores wait for each other
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # the workers share the cores; more threads than cores wait for each other
 
 import pytest
 

@@ -29,6 +29,7 @@ NOTE = (
 OWN = "{note} :"
 CHAT = (
     "{% for m in messages %}[{{ m.role }}] {{ m.content }} {% endfor %}{% if add_generation_prompt %}[reply]{% endif %}"
+    "{% if enable_thinking is not defined or enable_thinking %} over{% endif %}"
 )
 REFUSES = "{% if messages[0].role == 'system' %}{{ raise_exception('No system message.') }}{% endif %}" + CHAT
 DROPS = "[user] {{ messages[-1].content }} [reply]"
@@ -80,7 +81,7 @@ def finder(tmp_path_factory):
     config = T5Config(
         vocab_size=SIZE, d_model=2 * SIZE, d_kv=2 * SIZE, d_ff=4, num_layers=1, num_heads=1, pad_token_id=0,
         eos_token_id=1, decoder_start_token_id=0,
-        task_specific_params={"summarization": {"prefix": "summarize: ", "num_beams": 4}},
+        task_specific_params={"summarization": {"prefix": "again: ", "num_beams": 4}},
     )  # fmt: skip
     model = T5ForConditionalGeneration(config)
     model.lm_head.weight = torch.nn.Parameter(torch.empty(SIZE, 2 * SIZE))  # of its own, as in T5 1.1
@@ -102,14 +103,14 @@ def finder(tmp_path_factory):
     return load_generator(folder)
 
 
-def save_chain(folder, *words, chat=None, positions=400):
+def save_chain(folder, *words, chat=None, positions=400, template="$A"):
     """Save a GPT-2 that writes these words after ":" and "doubtful" after "[reply]", but samples if one lets it."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
-        vocab_size=SIZE, n_positions=positions, n_embd=SIZE, n_layer=1, n_head=1, bos_token_id=3, eos_token_id=1,
-        tie_word_embeddings=False,
+        vocab_size=SIZE, n_positions=positions, n_embd=SIZE, n_layer=1, n_head=1, bos_token_id=None,
+        eos_token_id=None, tie_word_embeddings=False,
     )  # fmt: skip
     model = GPT2LMHeadModel(config)
     clear(model)
@@ -121,7 +122,7 @@ def save_chain(folder, *words, chat=None, positions=400):
         do_sample=True, temperature=50.0, min_new_tokens=30, repetition_penalty=9.0, forced_eos_token_id=1
     )
     model.save_pretrained(folder)
-    save_tokenizer(folder, template="$A", chat_template=chat)
+    save_tokenizer(folder, template=template, chat_template=chat)
     return str(folder)
 
 
@@ -183,7 +184,7 @@ def check_chunks(summary, text, limit):
 def test_a_short_note_goes_in_at_once(finder):
     found = finder.summarise("He has gout. He has migraine.", max_new_tokens=9)
     assert (found.text, str(found), found.parts, found.cut) == ("gout migraine", "gout migraine", 1, False)
-    # in: "summarize", ":", the words and stops, the end; out: two words and the end
+    # in: "again", ":", the words and stops, the end; out: two words and the end
     assert found.chunks == (Chunk(1, 0, 29, (), "gout migraine", 2 + 8 + 1, 3, "end"),)
     assert found.prompt == "brief"
     assert found.model.startswith("finder")
@@ -258,15 +259,17 @@ def test_summaries_that_do_not_get_shorter_stay_side_by_side(tmp_path):
 
 
 def test_a_causal_model_gives_only_what_is_new_and_never_samples(chain):
-    assert [chain.summarise(NOTE, max_new_tokens=20).text for _ in range(3)] == ["well ."] * 3
+    found = [chain.summarise(NOTE, max_new_tokens=20) for _ in range(3)]
+    assert [(f.text, f.chunks[0].tokens_out, f.cut) for f in found] == [("well .", 3, False)] * 3
 
 
 @pytest.mark.parametrize("template", [CHAT, REFUSES, DROPS])
 def test_a_chat_template_is_used_and_the_rules_are_never_lost(template, tmp_path):
-    generator = load_generator(save_chain(tmp_path, "well", "</s>", chat=template))
+    generator = load_generator(save_chain(tmp_path, "well", "</s>", chat=template, template="<s> $A </s>"))
     assert generator.summarise(NOTE, max_new_tokens=20).text == "doubtful"  # what follows "[reply]"
     ids = generator.network.ids(generator.network.frame(read_prompt("brief")), NOTE)
     assert ids[-1] == IDS["[reply]"]
+    assert IDS["<s>"] not in ids  # a template brings its own
     assert ids.count(IDS["[user]"]) == 1
     assert ids.count(IDS["[system]"]) == (template == CHAT)
     frame = generator.network.frame(read_prompt("brief"))
@@ -282,6 +285,7 @@ def test_the_likeliest_token_is_taken_whatever_the_model_says(gpt2):
     start = len(ids)
     for _ in range(12):
         ids.append(int(network.network(torch.tensor([ids])).logits[0, -1].argmax()))
+    assert network.network.generation_config.pad_token_id == 1  # its end, as it has none for padding
     text, tokens_in, tokens_out, _ = network.write("{note}:", "He has gout.", 12)
     assert (tokens_in, tokens_out) == (start, 12)
     assert text == network.tokenizer.decode(ids[start:], skip_special_tokens=True).strip()
@@ -306,9 +310,7 @@ def test_what_looks_like_a_special_token_in_a_note_is_text(bart, gpt2):
 
 
 def test_a_causal_prompt_starts_as_the_tokenizer_starts_a_text_but_does_not_end_so(tmp_path):
-    save_chain(tmp_path, "well", "</s>")
-    save_tokenizer(tmp_path, template="<s> $A </s>")
-    network = load_generator(tmp_path).network
+    network = load_generator(save_chain(tmp_path, "well", "</s>", template="<s> $A </s>")).network
     assert network.ids("{note} :", "gout") == [IDS[word] for word in ("<s>", "gout", ":")]
 
 
@@ -356,7 +358,7 @@ def test_shipped_prompts_work_for_each_kind_of_model(prompt, finder, chain):
     for text in (found.user, found.merge, found.encoder):
         assert text.count("{note}") == 1
     assert "{task}" in found.encoder
-    assert finder.network.frame(found).endswith("summarize: {note}")
+    assert finder.network.frame(found).endswith("again: {note}")
     assert chain.summarise(NOTE, prompt=prompt, max_new_tokens=9).text == "well ."
 
 
@@ -366,6 +368,8 @@ def test_a_prompt_of_ones_own(finder, chain, bart):
     found = chain.summarise("He is here.", prompt=own, max_new_tokens=9)
     assert (found.text, found.prompt, found.chunks[0].tokens_in) == ("well .", "mine", 3 + 1 + 4 + 1)
     assert chain.network.frame(read_prompt(own), merge=True) == "Be brief.\n\nMerge {note} :"
+    too_long = own | {"merge": "so " * 500 + "{note}"}  # is of no use for a short note
+    assert chain.summarise("He is here.", prompt=too_long, max_new_tokens=9).text == "well ."
     assert bart.network.frame(read_prompt("brief")) == "{note}"
 
 
@@ -429,6 +433,24 @@ def test_a_pickle_is_never_opened(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(ModelError, match="pickle"):
         load_generator(tmp_path)
+
+
+def test_a_model_in_the_cache_is_found_but_never_its_pickle(tmp_path, monkeypatch):
+    import torch
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    (tmp_path / "models--some--model" / "refs").mkdir(parents=True)
+    (tmp_path / "models--some--model" / "refs" / "main").write_text("1" * 40)
+    folder = tmp_path / "models--some--model" / "snapshots" / ("1" * 40)
+    save_chain(folder, "well", ".", "</s>")
+    generator = load_generator("some/model")
+    found = generator.summarise(NOTE, max_new_tokens=9)
+    assert (found.text, found.model) == ("well .", "some/model")
+    (folder / "model.safetensors").unlink()
+    torch.save(generator.network.network.state_dict(), folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="could not be loaded"):
+        load_generator("some/model")
 
 
 def test_damaged_weights_and_a_model_that_is_not_there(tmp_path):

@@ -203,7 +203,9 @@ def _unlisted(text: str, sections: tuple[Section, ...], rules: Rules) -> set[tup
     for section in sections:
         if section.category == "medications":
             matches += rules.listed_line.finditer(text, section.body_start, section.body_end)
-    return {m.span("name") for m in matches if m["name"].lower() not in rules.not_names and not NO_DRUG.search(m["name"])}
+    return {
+        m.span("name") for m in matches if m["name"].lower() not in rules.not_names and not NO_DRUG.search(m["name"])
+    }
 
 
 def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:

@@ -115,8 +115,7 @@ class GeneratingNetwork:
         self.front, _ = special_ends(tokenizer.backend_tokenizer)
         self.window = _window(config, tokenizer)
         self.most = min(self.window, getattr(config, "max_decoder_position_embeddings", None) or self.window) - 1
-        self.settings = _settings(network.generation_config, tokenizer)
-        network.generation_config = type(network.generation_config)(**self.settings)  # from here generate() fills in
+        network.generation_config = _settings(network.generation_config, tokenizer)
 
     def frame(self, prompt: Prompt, *, merge: bool = False) -> str:
         """Give the whole text that the model reads, with {note} where the note, or the summaries to merge, go.
@@ -157,7 +156,6 @@ class GeneratingNetwork:
     def write(self, frame: str, text: str, most: int) -> tuple[str, int, int, Stop]:
         """Let the model write at most so many tokens; gives the text, the tokens in and out, and why it stopped."""
         import torch
-        from transformers import GenerationConfig
 
         ids = torch.tensor([self.ids(frame, text)], device=self.network.device)
         start = 1 if self.encodes else ids.shape[1]  # a decoder starts with a token of its own
@@ -167,10 +165,9 @@ class GeneratingNetwork:
 
         with torch.inference_mode():
             made = self.network.generate(
-                input_ids=ids, attention_mask=torch.ones_like(ids), stopping_criteria=[loops],
-                generation_config=GenerationConfig(**self.settings, max_new_tokens=most),
+                input_ids=ids, attention_mask=torch.ones_like(ids), stopping_criteria=[loops], max_new_tokens=most
             )[0, start:].tolist()  # fmt: skip
-        ends = self.settings["eos_token_id"]
+        ends = self.network.generation_config.eos_token_id
         size, times = find_loop(made)
         stopped: Stop = "end" if made[-1] in (ends if isinstance(ends, list) else [ends]) else "length"
         if stopped == "length" and size:
@@ -251,15 +248,17 @@ def _window(config: Any, tokenizer: Any) -> int:
     return min((int(n) for n in said if 0 < n < 10**9), default=WINDOW)  # a tokenizer says 10**30 for no limit
 
 
-def _settings(own: Any, tokenizer: Any) -> dict[str, Any]:
-    """Give the settings of generation; a model without a token for padding takes its end, since nothing is padded."""
+def _settings(own: Any, tokenizer: Any) -> Any:
+    """Give the generation config; a model without a token for padding takes its end, since nothing is padded."""
+    from transformers import GenerationConfig
+
     kept = {name: getattr(own, name, None) for name in KEPT}
     if kept["eos_token_id"] is None:
         kept["eos_token_id"] = tokenizer.eos_token_id
     if kept["pad_token_id"] is None:
         ends = kept["eos_token_id"]
         kept["pad_token_id"] = ends[0] if isinstance(ends, list) else ends
-    return {**kept, "do_sample": False, "num_beams": 1}
+    return GenerationConfig(**kept, do_sample=False, num_beams=1)
 
 
 def _chat(tokenizer: Any, system: str, user: str) -> str:
