@@ -36,9 +36,9 @@ _MODULES = (
 )  # fmt: skip
 
 __all__ = [
-    "Annotations", "ClinnlpError", "abbreviations", "agreement", "annotate", "cohort", "comorbidity", "conditions",
-    "conflicts", "evaluate", "flags", "icd10", "load", "models", "patients", "plots", "read_notes", "review",
-    "terminology",
+    "Annotations", "ClinnlpError", "abbreviations", "agreement", "annotate", "check_summary", "cohort", "comorbidity",
+    "conditions", "conflicts", "evaluate", "flags", "icd10", "load", "models", "patients", "plots", "read_notes",
+    "review", "terminology",
 ]  # fmt: skip
 
 

@@ -1,7 +1,4 @@
-"""Read a text for what can be compared with another: its words under one name each, its findings, drugs, values, numbers and persons.
-
-What is said in other words is compared by `resources/faithfulness.yml`.
-"""
+"""Read a text for what can be compared with another: words, findings, numbers, the person's age and sex."""
 
 from __future__ import annotations
 
@@ -10,94 +7,63 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from clinnlp.abbreviations import find_abbreviations
 from clinnlp.components.context import Assertion, Reason, find_assertions
 from clinnlp.components.extensions import CONDITIONS, text_of
-from clinnlp.resources import read_yaml
 from clinnlp.schema import AXES
-from clinnlp.spelling import normalise
+from clinnlp.wording import WORD, Word, find_phrase, names_of, split_words, stem, vocabulary
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Span
 
-WORD = re.compile(r"[A-Za-z]+(?:[&/'’-][A-Za-z]+)*|\d+(?:[.,]\d+)*")
-ENDINGS = re.compile(r"(?:'s|’s|s)$")
-VERBAL = re.compile(r"(?<=[a-z]{3})(?:ings?|ed|es|ely|ly|e)$")
-WHOLE = frozenset({"follow-up", "mini-stroke", "lap-chole"})
-SIDES = frozenset({"left", "right", "bilateral"})
-NUMBERS = dict(zip(
-    "one two three four five six seven eight nine ten eleven twelve twenty thirty".split(),
-    [*map(float, range(1, 13)), 20.0, 30.0], strict=True,
-))  # fmt: skip
+COUNTED = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+NUMBERS = {word: float(i) for i, word in enumerate(COUNTED, 1)} | {"twenty": 20.0, "thirty": 30.0}
 NUMBERS |= {"a": 1.0, "an": 1.0, "half": 0.5, "once": 1.0, "twice": 2.0, "half a": 0.5, "half an": 0.5}
 UNITS = {
-    "minute": ("time", 1 / 1440), "min": ("time", 1 / 1440), "hour": ("time", 1 / 24), "hr": ("time", 1 / 24),
-    "h": ("time", 1 / 24), "day": ("time", 1.0), "d": ("time", 1.0), "night": ("time", 1.0), "week": ("time", 7.0),
-    "wk": ("time", 7.0), "w": ("time", 7.0), "month": ("time", 30.4), "mo": ("time", 30.4), "mth": ("time", 30.4),
-    "year": ("time", 365.0), "yr": ("time", 365.0), "y": ("time", 365.0), "decade": ("time", 3650.0),
-    "mm": ("length", 1.0), "cm": ("length", 10.0), "inch": ("length", 25.4), "ml": ("volume", 1.0), "cc": ("volume", 1.0),
-    "l": ("volume", 1000.0), "liter": ("volume", 1000.0), "litre": ("volume", 1000.0), "kg": ("weight", 1.0),
-    "lb": ("weight", 0.4536), "pound": ("weight", 0.4536), "g": ("mass", 1000.0), "mg": ("mass", 1.0), "mcg": ("mass", 0.001),
-    "%": ("share", 1.0), "percent": ("share", 1.0), "pack": ("pack", 1.0), "ppd": ("pack", 1.0), "degree": ("heat", 1.0),
+    unit: (kind, factor)
+    for kind, factor, units in (
+        ("time", 1 / 1440, "minute min"), ("time", 1 / 24, "hour hr h"), ("time", 1.0, "day d night"),
+        ("time", 7.0, "week wk w"), ("time", 30.4, "month mo mth"), ("time", 365.0, "year yr y"),
+        ("time", 3650.0, "decade"), ("length", 1.0, "mm"), ("length", 10.0, "cm"), ("length", 25.4, "inch"),
+        ("volume", 1.0, "ml cc"), ("volume", 1000.0, "l liter litre"), ("weight", 1.0, "kg"),
+        ("weight", 0.4536, "lb pound"), ("mass", 1000.0, "g"), ("mass", 1.0, "mg"), ("mass", 0.001, "mcg"),
+        ("share", 1.0, "% percent"), ("pack", 1.0, "pack ppd"), ("heat", 1.0, "degree"),
+    )
+    for unit in units.split()
 }  # fmt: skip
+ANY_NUMBER = "|".join(sorted(NUMBERS, key=len, reverse=True))
+ANY_UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
+ORGANS = frozenset(["breast", "prostat", "lung", "colon", "bladder", "thyroid", "ovarian", "cervical", "renal", "skin"])
 NUMBER = r"\d+(?:[.,]\d+)?(?:/\d+(?:\.\d+)?)?"
 QUANTITY = re.compile(
-    rf"(?<![\w.,/])(?P<number>{NUMBER}|(?:{'|'.join(sorted(NUMBERS, key=len, reverse=True))})(?=[ -]))(?:[ ]?(?:-|–|to)[ ]?(?P<last>\d+))?"
-    rf"[ -]?(?:more[ ]|full[ ])?(?P<unit>{'|'.join(sorted((re.escape(u) for u in UNITS), key=len, reverse=True))})s?\b"
+    rf"(?<![\w.,/])(?P<number>{NUMBER}|(?:{ANY_NUMBER})(?=[ -]))(?:[ ]?(?:-|–|to)[ ]?(?P<last>\d+))?"
+    rf"[ -]?(?:more[ ]|full[ ])?(?P<unit>{ANY_UNIT})s?\b"
     rf"|\b(?:fevers?|febrile|temp(?:erature)?|tmax|T|Tm)\b[^\d\n]{{0,12}}(?P<heat>(?:1[01]\d|9\d|3[5-9]|4[0-2])(?:\.\d)?)\b"
     rf"|(?<![\w.,/])(?P<percent>\d+(?:\.\d+)?)[ ]?%"
     rf"|(?<![\w.,/$-])(?P<year>(?:19|20)\d\d)(?![\w/])"
     rf"|(?<=stage )(?P<stage>[1-5]|I{{1,3}}V?|IV)(?P<letter>[ab]?)\b",
     re.IGNORECASE,
 )
+SPAN = re.compile(
+    r"\b(?:for|in|about|within|after|over|than|lasting|x)[ ]$", re.IGNORECASE
+)  # "for a week", not "once a week"
 AGE = re.compile(
-    r"(?<![\d./])(?P<a>\d{1,3})[ -]?(?:years?|yrs?|y)(?:[ -]|/|\.)?(?:olds?|o)\b\.?"
+    r"(?<![\d./])(?P<a>\d{1,3})(?:[ -]1/2)?[ -]?(?:years?|yrs?|y)(?:[ -]|/|\.)?(?:olds?|o)\b\.?"
     r"|(?<![\d./])(?P<b>\d{1,3})[ ]?(?:-?year-?old|yo\b|y\.o\.|y/o)"
-    r"|\baged?[: ]+(?P<c>\d{1,3})\b|\b(?:[Hh]e|[Ss]he|[Pp]atient|Mrs?\.? \w+|Ms\.? \w+)(?: is| was|,)(?: currently)? (?P<d>\d{1,3})(?=[.,;]|\s*$| and\b| years?\b(?! of\b))"
+    r"|\baged?[: ]+(?P<c>\d{1,3})\b"
+    r"|\b(?:[Hh]e|[Ss]he|[Pp]atient|Mrs?\.? \w+|Ms\.? \w+)(?: is| was|,)(?: currently)?"
+    r" (?P<d>\d{1,3})(?=[.,;]|\s*$| and\b| years?\b(?! of\b))"
     r"|(?<![\w./])(?P<e>\d{1,3})[ ]?(?P<sex>[MF])\b"
 )
 SEX = re.compile(
-    r"\b(?P<female>female|woman|lady|girl|gentlewoman|G\d+P\d+\w*|mrs|ms)\b|\b(?P<male>male|man|gentleman|boy|mr)\b", re.IGNORECASE
+    r"\b(?P<female>female|woman|lady|girl|gentlewoman|G\d+P\d+\w*|mrs|ms)\b|\b(?P<male>male|man|gentleman|boy|mr)\b",
+    re.IGNORECASE,
 )
 PRONOUN = re.compile(r"\b(?:(?P<female>she|her|hers|herself)|(?P<male>he|his|him|himself))\b", re.IGNORECASE)
-
-
-Phrase = tuple[tuple[str, ...], str, bool]  # its stems, its name, whether it counts in capitals only
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The compiled content of `faithfulness.yml`."""
-
-    phrases: dict[str, list[Phrase]]  # by the first stem, the longest first
-    opposites: dict[str, frozenset[str]]
-    weak: frozenset[str]
-    generic: frozenset[str]
-    empty: frozenset[str]
-    broad: frozenset[str]
-    relatives: dict[str, str]
-    events: dict[str, re.Pattern[str]]
-    drug_classes: dict[str, re.Pattern[str]]
-
-
-@dataclass(slots=True)
-class Word:
-    """A word, or a phrase that has a name of its own; `ways` are the sets of names it can be compared under."""
-
-    start: int
-    end: int
-    ways: tuple[frozenset[str], ...]
-    sentence: int
-    in_header: bool = False
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All its names."""
-        return frozenset().union(*self.ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,51 +119,6 @@ class Reading:
         return self.words_in(*self.sentences[number])
 
 
-@cache
-def vocabulary() -> Vocabulary:
-    """Read and compile `faithfulness.yml`."""
-    data = read_yaml("faithfulness.yml")
-    phrases: dict[str, list[Phrase]] = {}
-    for group in data["synonyms"]:
-        name = "+".join(stem(w) for w in str(group[0]).split())
-        for way in map(str, group):
-            stems = tuple(stem(w) for _, w in _pieces(way))
-            phrases.setdefault(stems[0], []).append((stems, name, way.isupper()))
-    for ways in phrases.values():
-        ways.sort(key=lambda p: -len(p[0]))
-    opposites: dict[str, set[str]] = defaultdict(set)
-    for group in data["opposites"]:
-        names = {next((p[1] for p in phrases.get(stem(w.split()[0]), ()) if p[0] == tuple(map(stem, w.split()))), stem(w)) for w in group}
-        for name in names:
-            opposites[name] |= names - {name}
-    return Vocabulary(
-        phrases,
-        {k: frozenset(v) for k, v in opposites.items()},
-        frozenset(map(stem, data["weak"].split())),
-        frozenset(map(stem, data["generic"].split())),
-        frozenset(w for word in data["empty"].split() for w in (word, stem(word))),
-        frozenset(data["broad"]),
-        {way: name for name, ways in data["relatives"].items() for way in ways},
-        *({name: re.compile(p, re.IGNORECASE) for name, p in data[key].items()} for key in ("events", "drug_classes")),
-    )
-
-
-@lru_cache(maxsize=20_000)
-def stem(word: str) -> str:
-    """Give a word without its ending, in American spelling.
-
-    >>> [stem(w) for w in ("Stopped", "biopsies", "diagnosis", "lungs")]
-    ['stop', 'biopsy', 'diagnosis', 'lung']
-    """
-    word = normalise(word).replace("’", "'")
-    if len(word) > 4 and word.endswith("ies"):
-        word = word[:-3] + "y"
-    elif len(word) > 3 and not word.endswith(("ss", "us", "is")):
-        word = ENDINGS.sub("", word)
-    short = VERBAL.sub("", word) if len(word) > 4 else word
-    return short[:-1] if len(short) > 3 and short[-1] == short[-2] and short != word and short[-1] not in "ls" else short
-
-
 @lru_cache(maxsize=8)
 def read(nlp: Language, text: str) -> Reading:
     """Run the pipeline over a text and read it."""
@@ -213,8 +134,10 @@ def read(nlp: Language, text: str) -> Reading:
         for name in word.names:
             reading.places[name].append(number)
     stated = [w for w in reading.words if not w.names <= vocabulary().empty]
-    spans = [doc.char_span(w.start, w.end, alignment_mode="expand") for w in stated]
-    reading.assertions = dict(zip((w.start for w in stated), find_assertions(doc, spans), strict=True))
+    spans = [(w.start, doc.char_span(w.start, w.end, alignment_mode="expand")) for w in stated]
+    known = [(start, span) for start, span in spans if span is not None]
+    found = find_assertions(doc, [span for _, span in known])
+    reading.assertions = {start: assertion for (start, _), assertion in zip(known, found, strict=True)}
     reading.findings = sorted(_findings(doc, reading), key=lambda f: f.start)
     reading.quantities = list(_quantities(text))
     reading.age, reading.sex = _age(reading), _sex(reading)
@@ -224,56 +147,26 @@ def read(nlp: Language, text: str) -> Reading:
 def _words(doc: Doc, text: str, reading: Reading) -> Iterator[Word]:
     """Give the words of a text, phrases of the synonyms as one."""
     known = vocabulary()
-    matches = [(start, start + len(word), word) for start, word in _pieces(text)]
+    matches = [(start, start + len(word), word) for start, word in split_words(text)]
     stems = [stem(w) for _, _, w in matches]
     longs = {a.start: a for a in find_abbreviations(doc) if a.long}
     headers = [(s.start, s.body_start) for s in doc._.sections]
     i = 0
     while i < len(matches):
-        start, end, written = matches[i]
-        count, names = _phrase(known, [w for _, _, w in matches[i : i + 6]], stems[i : i + 6])
+        start = matches[i][0]
+        count, names = find_phrase(known, [w for _, _, w in matches[i : i + 6]], stems[i : i + 6])
         end = matches[i + count - 1][1]
-        ways = [frozenset(stems[i : i + count])]
+        parts = stems[i : i + count]
+        if parts == ["ca"] and i and stems[i - 1] in ORGANS:
+            names = ["carcinoma"]
+        ways = [] if count > 1 and any(p.isdigit() for p in parts) else [frozenset(parts)]
         if start in longs and count == 1:
-            ways += _long_ways(known, [stem(w) for w in WORD.findall(longs[start].long or "")])
+            ways += names_of(known, [stem(w) for w in WORD.findall(longs[start].long or "")])
         if start not in longs or count > 1 or len(longs[start].senses) == 1:
             ways += [frozenset({name}) for name in names]
         at = bisect_right(headers, (start, 10**9)) - 1
         yield Word(start, end, tuple(ways), reading.sentence_at(start), at >= 0 and start < headers[at][1])
         i += count
-
-
-def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Give the words with their starts; strokes and hyphens part words, but not "c/o", "C-section" or "x-ray"."""
-    for match in WORD.finditer(text):
-        parts = re.split("[/-]", match.group())
-        if len(parts) > 1 and all(len(p) > 1 for p in parts) and match.group().lower() not in WHOLE:
-            yield from ((match.start() + m.start(), m.group()) for m in re.finditer(r"[^/-]+", match.group()))
-        else:
-            yield match.start(), match.group()
-
-
-def _phrase(known: Vocabulary, written: list[str], stems: list[str]) -> tuple[int, list[str]]:
-    """Give how many of the words are a phrase of the synonyms, the longest, and its names."""
-    length, names = 1, []
-    for phrase, name, capitals in known.phrases.get(stems[0], ()):
-        if len(phrase) < length:
-            break
-        if tuple(stems[: len(phrase)]) == phrase and (not capitals or written[0].isupper()):
-            length = len(phrase)
-            names.append(name)
-    return length, names
-
-
-def _long_ways(known: Vocabulary, long: list[str]) -> list[frozenset[str]]:
-    """Give the names of a long form: its words, and those of the phrases in it."""
-    ways, i = [frozenset(long) - known.empty], 0
-    names: set[str] = set()
-    while i < len(long):
-        found = next((p for p in known.phrases.get(long[i], ()) if tuple(long[i : i + len(p[0])]) == p[0] and not p[2]), None)
-        names.add(found[1] if found else long[i])
-        i += len(found[0]) if found else 1
-    return [*ways, frozenset(names) - known.empty]
 
 
 def _findings(doc: Doc, reading: Reading) -> Iterator[Finding]:
@@ -286,7 +179,11 @@ def _findings(doc: Doc, reading: Reading) -> Iterator[Finding]:
             spans.append(group)
     spans.sort(key=lambda s: s.start)
     for span, assertion in zip(spans, find_assertions(doc, spans), strict=True):
-        telling = [w for w in reading.words_in(span.start_char, span.end_char) if not any(y <= vocabulary().weak for y in w.ways)]
+        telling = [
+            w
+            for w in reading.words_in(span.start_char, span.end_char)
+            if not any(y <= vocabulary().weak for y in w.ways)
+        ]
         head = telling[-1].start if telling else span.start_char
         same = frozenset(g.label_ for g in groups if g.start_char <= head < g.end_char)
         label = span.label_ if span.label_.isupper() else "DISEASE"
@@ -304,7 +201,7 @@ def _phrases(doc: Doc, spans: list[Span]) -> Iterator[Finding]:
         axis = "negated" if e.assertion == "absent" else e.assertion
         if axis in (*AXES, "present") and not any(s.start_char < e.end and e.start < s.end_char for s in spans):
             why = {axis: Reason(e.text, e.start, e.end, e.rule, (e.start, e.end))} if axis in AXES else {}
-            yield Finding(e.start, e.end, "DISEASE", None, frozenset({e.condition}), Assertion(e.start, e.end, **why))
+            yield Finding(e.start, e.end, "DISEASE", None, frozenset({e.condition}), Assertion(e.start, e.end, **why))  # type: ignore[arg-type]
 
 
 def _quantities(text: str) -> Iterator[Quantity]:
@@ -323,7 +220,8 @@ def _quantities(text: str) -> Iterator[Quantity]:
         else:
             kind, factor = UNITS[m["unit"].lower()]
             low = _number(m["number"])
-            if low is not None and low > 0:
+            is_rate = m["number"].lower() in ("a", "an") and not SPAN.search(text[max(0, m.start() - 12) : m.start()])
+            if low is not None and low > 0 and not is_rate:
                 high = float(m["last"]) if m["last"] else low
                 yield Quantity(m.start(), m.end(), kind, low * factor, high * factor)
 
@@ -354,7 +252,7 @@ def _sex(reading: Reading) -> tuple[int, int, str] | None:
     short = re.search(r"(?<![\w./])\d{1,3}[ ]?(?:-?year-?old|y/?\.?o\.?|yrs?)?[ ,]*(?P<sex>[MF])\b", reading.text)
     if short:
         return short.start("sex"), short.end("sex"), "female" if short["sex"] == "F" else "male"
-    found = [m for m in PRONOUN.finditer(reading.text)]
+    found = list(PRONOUN.finditer(reading.text))
     kinds = {m.lastgroup for m in found}
     return (found[0].start(), found[0].end(), found[0].lastgroup or "") if len(kinds) == 1 else None
 
@@ -368,6 +266,10 @@ def _of_relative(reading: Reading, position: int) -> bool:
 def relatives_in(reading: Reading, position: int) -> frozenset[str]:
     """Give the relatives that are named in the sentence of a character, in front of it or behind it if none is."""
     known, (start, end) = vocabulary().relatives, reading.sentences[reading.sentence_at(position)]
-    named = [(m.start(), known[m.group().lower()]) for m in re.finditer(r"[A-Za-z]+", reading.text[start:end]) if m.group().lower() in known]
+    named = [
+        (m.start(), known[m.group().lower()])
+        for m in re.finditer(r"[A-Za-z]+", reading.text[start:end])
+        if m.group().lower() in known
+    ]
     before = [name for at, name in named if at + start < position]
     return frozenset(before[-1:] or [name for _, name in named[:1]])
