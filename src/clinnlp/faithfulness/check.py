@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from clinnlp.claim_drugs import judge_drugs
-from clinnlp.claim_findings import judge_findings
-from clinnlp.claim_places import CONTRADICTED, SUPPORTED, UNSUPPORTED, Judgement, Statement
-from clinnlp.claim_words import judge_quantities, judge_values, judge_words
-from clinnlp.claims import read
 from clinnlp.display import escape
 from clinnlp.errors import InputError
+from clinnlp.faithfulness.claims import read
+from clinnlp.faithfulness.drugs import judge_drugs
+from clinnlp.faithfulness.findings import judge_findings
+from clinnlp.faithfulness.places import CONTRADICTED, SUPPORTED, UNSUPPORTED, Judgement, Statement
+from clinnlp.faithfulness.words import judge_quantities, judge_values, judge_words
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from clinnlp.claim_places import (
+from clinnlp.components.extensions import section_at
+from clinnlp.faithfulness.claims import Finding, Reading, relatives_in
+from clinnlp.faithfulness.places import (
     CONTRADICTED,
     SUPPORTED,
     UNSUPPORTED,
@@ -16,9 +18,7 @@ from clinnlp.claim_places import (
     is_warning,
     names_in,
 )
-from clinnlp.claims import Finding, Reading, relatives_in
-from clinnlp.components.extensions import section_at
-from clinnlp.wording import SIDES, Word, vocabulary
+from clinnlp.faithfulness.wording import SIDES, Word, vocabulary
 
 KIN = re.compile(r"([A-Za-z]+)\s*(?:[-–:(=]|(?:with|had|has|is an?|was an?|died of)\b|w/)(?=[^.;:\n(]{0,30}$)")
 LEVEL = re.compile(r"[tlcs]\d{1,2}")

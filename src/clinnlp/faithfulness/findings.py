@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from clinnlp.claim_persons import compare_person, find_conflict, is_of_relative, other_side
-from clinnlp.claim_places import (
+from clinnlp.components.context import Assertion
+from clinnlp.faithfulness.claims import Finding, Reading
+from clinnlp.faithfulness.persons import compare_person, find_conflict, is_of_relative, other_side
+from clinnlp.faithfulness.places import (
     CONTRADICTED,
     SUPPORTED,
     UNSUPPORTED,
@@ -22,9 +24,7 @@ from clinnlp.claim_places import (
     place_at,
     sentence_text,
 )
-from clinnlp.claims import Finding, Reading
-from clinnlp.components.context import Assertion
-from clinnlp.wording import cue, vocabulary
+from clinnlp.faithfulness.wording import cue, vocabulary
 
 MESH = re.compile(r"[CD]\d{6}")
 ACTIVE = re.compile(r"\bactive\b", re.IGNORECASE)

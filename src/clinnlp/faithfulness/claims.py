@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from clinnlp.abbreviations import find_abbreviations
 from clinnlp.components.context import Assertion, Reason, find_assertions
 from clinnlp.components.extensions import CONDITIONS, text_of
+from clinnlp.faithfulness.wording import WORD, Word, find_phrase, names_of, split_words, stem, vocabulary
 from clinnlp.schema import AXES
-from clinnlp.wording import WORD, Word, find_phrase, names_of, split_words, stem, vocabulary
 
 if TYPE_CHECKING:
     from spacy.language import Language

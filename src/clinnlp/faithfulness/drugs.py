@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from clinnlp.claim_places import CONTRADICTED, SUPPORTED, UNSUPPORTED, Judgement, Statement, find_place, no_allergies
-from clinnlp.claims import Reading
+from clinnlp.faithfulness.claims import Reading
+from clinnlp.faithfulness.places import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNSUPPORTED,
+    Judgement,
+    Statement,
+    find_place,
+    no_allergies,
+)
+from clinnlp.faithfulness.wording import cue, stem, vocabulary
 from clinnlp.schema import Medication
 from clinnlp.sig import read_sig
-from clinnlp.wording import cue, stem, vocabulary
 
 CLAUSE = re.compile(r",\s*(?:and|but|so)\b|;|\bbut\b|\band now\b")
 SUBJECT = re.compile(r"\b(?:he|she|it|patient|who)[ ]$", re.IGNORECASE)  # what follows is a verb

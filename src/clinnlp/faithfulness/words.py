@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from clinnlp.catalogue import load_rules
-from clinnlp.claim_places import (
+from clinnlp.faithfulness.claims import Quantity, Reading
+from clinnlp.faithfulness.places import (
     CONTRADICTED,
     SUPPORTED,
     UNSUPPORTED,
@@ -20,9 +21,8 @@ from clinnlp.claim_places import (
     known_name,
     names_in,
 )
-from clinnlp.claims import Quantity, Reading
+from clinnlp.faithfulness.wording import SIDES, Word, cue, stem, vocabulary
 from clinnlp.schema import Measurement
-from clinnlp.wording import SIDES, Word, cue, stem, vocabulary
 
 EXACT, ALONE = frozenset({"year", "stage", "heat"}), frozenset({"weight", "heat"})
 ACTS = frozenset({"surgery", "procedur", "operat"})

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from rapidfuzz import process
 
-from clinnlp.claims import Reading
 from clinnlp.components.context import Assertion
 from clinnlp.components.extensions import section_at
-from clinnlp.wording import Word, cue, vocabulary
+from clinnlp.faithfulness.claims import Reading
+from clinnlp.faithfulness.wording import Word, cue, vocabulary
 
 SUPPORTED, CONTRADICTED, UNSUPPORTED = VERDICTS = ("supported", "contradicted", "unsupported")
 ALIKE = 88  # of 100: from here on a word is a mistyped other
