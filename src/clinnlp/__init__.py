@@ -31,14 +31,14 @@ _HOME = {
     "check_summary": "clinnlp.faithfulness",
 }
 _MODULES = (
-    "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "flags", "icd10",
-    "models", "patients", "plots", "review", "terminology",
+    "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "faithfulness", "flags",
+    "generate", "icd10", "models", "patients", "plots", "ranking", "review", "snapshot", "summarise", "terminology",
 )  # fmt: skip
 
 __all__ = [
     "Annotations", "ClinnlpError", "abbreviations", "agreement", "annotate", "check_summary", "cohort", "comorbidity",
-    "conditions", "conflicts", "evaluate", "flags", "icd10", "load", "models", "patients", "plots", "read_notes",
-    "review", "terminology",
+    "conditions", "conflicts", "evaluate", "faithfulness", "flags", "generate", "icd10", "load", "models", "patients",
+    "plots", "ranking", "read_notes", "review", "snapshot", "summarise", "terminology",
 ]  # fmt: skip
 
 
