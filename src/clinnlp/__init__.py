@@ -31,8 +31,8 @@ _HOME = {
     "check_summary": "clinnlp.faithfulness",
 }
 _MODULES = (
-    "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "faithfulness", "flags",
-    "generate", "icd10", "models", "patients", "plots", "ranking", "review", "snapshot", "summarise", "terminology",
+    "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "faithfulness",
+    "flags", "generate", "icd10", "models", "patients", "plots", "ranking", "review", "snapshot", "summarise", "terminology",
 )  # fmt: skip
 
 __all__ = [
