@@ -32,7 +32,8 @@ _HOME = {
 }
 _MODULES = (
     "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "faithfulness",
-    "flags", "generate", "icd10", "models", "patients", "plots", "ranking", "review", "snapshot", "summarise", "terminology",
+    "flags", "generate", "icd10", "models", "patients", "plots", "ranking", "review", "snapshot", "summarise",
+    "terminology",
 )  # fmt: skip
 
 __all__ = [
