@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clinnlp.conditions import load as load_conditions
 from clinnlp.display import escape, records
 from clinnlp.errors import InputError
+from clinnlp.patients import find_copies
 from clinnlp.plots.style import condition_name
 from clinnlp.resources import read_yaml
 
@@ -130,6 +131,7 @@ class _Tables:
         self.order = {note["note_id"]: i for i, note in enumerate(self.notes)}
         self.texts = {note["note_id"]: note["text"] or "" for note in self.notes}
         self.dates = {note["note_id"]: note["date"] for note in self.notes}
+        self.copies = find_copies(notes)
         self.result = result
 
     def is_newest(self, row: Row) -> bool:
@@ -178,8 +180,10 @@ def _problems(tables: _Tables) -> Iterator[Line]:
         where = section.get((found[0]["note_id"], found[0]["start"], found[0]["condition"]))
         return found[0]["condition"] in LAST, order.index(where) if where in order else len(order)
 
-    for flag, is_new in sorted(tables.last(flags, lambda f: f["condition"]), key=rank):
+    had = {f["condition"] for f in flags if f["status"] in ("present", "historical") and not tables.is_newest(f)}
+    for flag, _ in sorted(tables.last(flags, lambda f: f["condition"]), key=rank):
         if flag["status"] == "present":
+            is_new = len(tables.notes) > 1 and flag["condition"] not in had
             passed = flag["condition"] not in chronic and not tables.is_newest(flag)
             date = tables.dates[flag["note_id"]] if passed else None
             told = f" ({date:%Y-%m-%d})" if date else " (in an earlier note)" if passed else ""
@@ -306,6 +310,7 @@ def _reason(tables: _Tables) -> tuple[str, Row] | None:
     present = [
         e for e in tables.rows("entities")
         if e["note_id"] == newest and e["label"] in ("SYMPTOM", "DISEASE") and e["assertion"] == "present"
+        and not any(a <= e["start"] and e["end"] <= b for a, b, _ in tables.copies.get(newest, ()))
     ]  # fmt: skip
     for section in ("chief_complaint", "present_illness"):
         if found := [e for e in present if e["section"] == section]:

@@ -178,7 +178,7 @@ def _trimmed(span: Span) -> Span:
     start, end = span.start, span.end
     while end > start and span.doc[end - 1].is_space:
         end -= 1
-    while start < end and (span.doc[start].is_space or span.doc[start].is_punct):
+    while start < end and (span.doc[start].is_space or span.doc[start].is_punct) and span.doc[start].text not in "[(":
         start += 1
     return span.doc[start:end]
 

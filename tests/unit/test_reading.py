@@ -257,3 +257,10 @@ def test_an_abbreviation_that_nothing_decides_has_no_code():
     clear, unclear = clinnlp.load(exclude=["clinnlp_ner"]).pipe(["Denies CP or SOB.", "Known to us with CP."])
     assert clear.ents[0]._.code == "R07.9"
     assert (unclear.ents[0].text, unclear.ents[0]._.code) == ("CP", None)
+
+
+def test_an_item_of_a_plan_is_no_section_but_numbered_sections_are():
+    plan = "ASSESSMENT AND PLAN:\n1. Asthma: stable.\n6. Vaccines: flu today.\n7. Prednisone 40 mg if worse.\n"
+    assert [s.category for s in find_sections(plan)] == ["assessment_plan"]
+    numbered = "1. ASSESSMENT: asthma\n2. MEDICATIONS: none\n"
+    assert [s.category for s in find_sections(numbered)] == ["assessment_plan", "medications"]

@@ -32,6 +32,7 @@ BOUNDARY = re.compile(
 )
 MARKS = re.compile(r"(?:[ \t,:;)\]*>=-]|[(\[](?![+-]\)))*")  # what may stand before a cue that comes after
 LIST = re.compile(r"[\s,/+&]*(?:(?:and|or|as well as|then)\b)?[\s]*(?:the |her |his |a |an |some )?")
+ASIDE = re.compile(r"(?:\(|^)[^()]*\)")  # what stands in brackets says nothing of the drugs after them
 BLANK = re.compile(r"\n[ \t\r]*\n")
 NO_DRUG = re.compile(r"^[a-z]+(?:ed|ing|ly|tion|sis|itis|emia|ness)$")  # the endings of other words
 KEY = re.compile(r"[ \t]*[A-Z][\w /]{1,30}:")
@@ -236,6 +237,7 @@ def _front_cue(text: str, mention: Mention, before: Mention | None, rules: Rules
         return before.cue
     start = max(_clause_start(text, mention.start), mention.section.start if mention.section else 0)
     clause = text[start : mention.start].replace("\r", " ").replace("\n", " ")
+    clause = ASIDE.sub(lambda aside: " " * len(aside[0]), clause)
     hits = [
         (m.start() + len(m.group().rstrip()), len(m.group()), cue)
         for cue in rules.before

@@ -15,11 +15,11 @@ from clinnlp.schema import Section
 
 NAME = r"[^\W\d_][\w/&,()'’.+\- \t]{0,70}"
 LINE = re.compile(
-    r"^[ \t]*(?:[*#=_>•-]{1,3}[ \t]*)?(?:(?:\d{1,2}|[IVX]{1,4})[.)][ \t]+)?(?P<name>" + NAME + r"?)"
+    r"^[ \t]*(?:[*#=_>•-]{1,3}[ \t]*)?(?P<number>(?:\d{1,2}|[IVX]{1,4})[.)][ \t]+)?(?P<name>" + NAME + r"?)"
     r"(?:[ \t]*\[\*\*[^\]\r\n]*\])?[ \t]*(?P<mark>:[*_]{0,2}|[*_#=]{1,3}:?|-{2,}|-(?=[ \t])|(?=\r?$))",
     re.MULTILINE,
 )
-RUN_IN = re.compile(r"(?<=[.!?;)\]])[ \t]{1,3}(?P<name>[A-Z][A-Z/&\- ]{2,45}[A-Z])(?P<mark>:)")
+RUN_IN = re.compile(r"(?<=[.!?;)\]])[ \t]{1,3}(?P<number>)(?P<name>[A-Z][A-Z/&\- ]{2,45}[A-Z])(?P<mark>:)")
 UNDERLINE = re.compile(r"\r?\n[ \t]*[=\-~_]{3,}[ \t]*(?:\r?\n|$)")
 BLANK = re.compile(
     r"(?:^|\n)[ \t\r]*\n[ \t\r]*(?:[*#=_>•-]{1,3}[ \t]*)?(?:\w{1,4}[.)][ \t]+)?\Z"
@@ -124,6 +124,7 @@ def _headers(text: str) -> Iterator[tuple[int, int, int, str]]:
     """Give start, end, start of the body and category of each header."""
     headers = load_headers()
     parent: str | None = None
+    numbered = False
     matches = sorted([*LINE.finditer(text), *RUN_IN.finditer(text)], key=lambda m: m.start("name"))
     last = 0
     for match in matches:
@@ -132,13 +133,15 @@ def _headers(text: str) -> Iterator[tuple[int, int, int, str]]:
             continue
         underline = UNDERLINE.match(text, match.end()) if not match["mark"] else None
         apart = match.re is LINE and REST.match(text, match.end()) is not None
+        if match["number"] and parent == "assessment_plan" and not (numbered or apart):
+            continue  # "6. Vaccines: flu today" is an item of the plan
         colon = match["mark"] not in ("", "-") or underline is not None
         fresh = BLANK.search(text, max(0, start - 80), start) is not None
         category = headers.category(match["name"], parent, colon=colon, apart=apart, fresh=fresh)
         if category is None or (match.re is RUN_IN and category == "other"):
             continue
         last = underline.end() if underline else match.end()
-        parent = category
+        parent, numbered = category, bool(match["number"])
         yield start, end, last, category
 
 
