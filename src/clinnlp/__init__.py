@@ -32,14 +32,14 @@ _HOME = {
 }
 _MODULES = (
     "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "faithfulness",
-    "flags", "generate", "icd10", "models", "patients", "plots", "ranking", "review", "snapshot", "summarise",
-    "terminology",
+    "flags", "generate", "icd10", "models", "patients", "plots", "privacy", "ranking", "review", "snapshot",
+    "summarise", "terminology",
 )  # fmt: skip
 
 __all__ = [
     "Annotations", "ClinnlpError", "abbreviations", "agreement", "annotate", "check_summary", "cohort", "comorbidity",
     "conditions", "conflicts", "evaluate", "faithfulness", "flags", "generate", "icd10", "load", "models", "patients",
-    "plots", "ranking", "read_notes", "review", "snapshot", "summarise", "terminology",
+    "plots", "privacy", "ranking", "read_notes", "review", "snapshot", "summarise", "terminology",
 ]  # fmt: skip
 
 

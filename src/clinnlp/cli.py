@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from clinnlp.errors import ClinnlpError
+from clinnlp.errors import ClinnlpError, InputError
 
 app = typer.Typer(help="Find, summarise and flag conditions in de-identified clinical notes.", no_args_is_help=True)
 console = Console(stderr=True)
@@ -75,6 +75,36 @@ def _with_progress(run: Callable[[Callable[[int, int], None]], T], title: str) -
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title)
         return run(lambda done, total: bar.update(task, completed=done, total=total))
+
+
+@app.command()
+def privacy(
+    notes: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet file, or a folder of .txt files.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Fail when something is found.")] = False,
+    mask: Annotated[bool, typer.Option("--mask", help="Write the notes with placeholders to --out.")] = False,
+    out: Annotated[Path | None, typer.Option(help="CSV file of what was found, or with --mask of the notes.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Kind to leave out, such as date; may be repeated.")] = None,
+) -> None:
+    """List what may identify a person in notes, without their text."""
+    from clinnlp.notes import read_notes
+    from clinnlp.privacy import check, refuse
+    from clinnlp.privacy import mask as masked
+
+    ignored = ignore or []
+    try:
+        if mask and out is None:
+            raise InputError("--mask writes a new file. Name it with --out.")
+        table = read_notes(notes)
+        found = check(table, ignore=ignored)
+        if out:
+            (masked(table, ignore=ignored) if mask else found).to_csv(out, index=False)
+        if strict:
+            refuse(table, ignore=ignored)
+    except (ClinnlpError, OSError) as error:
+        console.print(f"clinnlp: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(COULD_NOT_RUN) from None
+    counts = ", ".join(f"{n} {kind}" for kind, n in found["kind"].value_counts().sort_index().items()) or "none"
+    console.print(f"{len(table)} notes. Identifiers found: {counts}.", highlight=False)
 
 
 @app.command()
