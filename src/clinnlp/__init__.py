@@ -31,15 +31,16 @@ _HOME = {
     "check_summary": "clinnlp.faithfulness",
 }
 _MODULES = (
-    "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "faithfulness",
-    "flags", "generate", "icd10", "models", "patients", "plots", "privacy", "ranking", "review", "snapshot",
-    "summarise", "terminology",
+    "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "explorer",
+    "faithfulness", "flags", "generate", "icd10", "models", "patients", "plots", "privacy", "ranking", "review", "search",
+    "snapshot", "summarise", "terminology",
 )  # fmt: skip
 
 __all__ = [
     "Annotations", "ClinnlpError", "abbreviations", "agreement", "annotate", "check_summary", "cohort", "comorbidity",
-    "conditions", "conflicts", "evaluate", "faithfulness", "flags", "generate", "icd10", "load", "models", "patients",
-    "plots", "privacy", "ranking", "read_notes", "review", "snapshot", "summarise", "terminology",
+    "conditions", "conflicts", "evaluate", "explorer", "faithfulness", "flags", "generate", "icd10", "load", "models", "patients",
+    "plots", "privacy", "ranking", "read_notes", "review", "search", "snapshot", "summarise",
+    "terminology",
 ]  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def show(result: Annotations, note_id: str) -> NoteView:
     page = (
         f'<div class="clinnlp"><style>{stylesheet()}</style>'
         f"<p><strong>{escape(' · '.join(str(part) for part in about if part))}</strong></p>"
-        f"{legend()}{highlight(note['text'], records(entities), records(sections))}</div>"
+        f"{legend()}{highlight(note['text'] or '', records(entities), records(sections))}</div>"
     )
     return NoteView(note_id, len(entities), page)
 

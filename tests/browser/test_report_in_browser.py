@@ -1,7 +1,5 @@
 """The report as its readers see it: opened from disk in a browser that has no network to go to."""
 
-import os
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,24 +10,6 @@ from clinnlp.report import write_report
 from small_result import HOSTILE, TEXTS, build
 
 pytestmark = pytest.mark.browser
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        missing = f"None of {', '.join(NAMES)} is installed. Install Chromium, for example: apt-get install chromium"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
-    chromium = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-    yield chromium
-    chromium.close()
-    playwright.stop()
 
 
 @pytest.fixture(scope="module")

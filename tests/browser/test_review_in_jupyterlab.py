@@ -1,21 +1,9 @@
 """The review widget where it is used: in a real JupyterLab, whose own shortcuts must not hear the widget's keys."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import nbformat
 import pytest
-import test_report_in_browser
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 pytestmark = pytest.mark.browser
-browser = test_report_in_browser.browser  # the fixture
-TOKEN = "of-this-test"
-WAIT = 60_000  # ms; a slow machine takes long to start a kernel
 HOSTILE = "<img src=x onerror='window.hacked=1'>"
 CODE = f"""
 import clinnlp
@@ -39,73 +27,17 @@ SHOW = 'review(result, condition="hypertension", path="reviews.csv", reviewer="k
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """Serve a folder with one notebook by a JupyterLab that sees nobody's settings; give the folder and the address."""
-    folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
-    cells = [new_markdown_cell("# Review"), new_code_cell(CODE.strip()), new_code_cell(SHOW)]
-    notebook = new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
-    nbformat.write(notebook, folder / "review.ipynb")
-    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    places += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    own = {name: str(home / name.lower()) for name in places}
-    settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    quiet = '{"fetchNews": "false", "checkForUpdates": false}'
-    (settings / "notification.jupyterlab-settings").write_text(quiet, encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--notebook-dir={folder}",
-        "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--LabApp.extension_manager=readonly",
-    ]  # fmt: skip
-    environment = {**os.environ, "HOME": str(home), "JUPYTER_TOKEN": TOKEN, **own}
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    try:
-        await_server(server, port, home / "log")
-        yield folder, f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def await_server(server, port, log):
-    end = time.monotonic() + WAIT / 1000
-    while time.monotonic() < end:
-        if server.poll() is not None:
-            break
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+def lab(serve_lab):
+    """Serve a notebook that opens the review; give its folder and its address."""
+    return serve_lab("review.ipynb", ["# Review", CODE.strip(), SHOW])
 
 
 @pytest.fixture
-def page(browser, lab):
-    """Open the notebook and run all its cells; afterwards nothing may have been fetched from elsewhere."""
+def page(lab, open_notebook):
     _, address = lab
-    page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    page.set_default_timeout(WAIT)
-    requests = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(f"{address}/lab/tree/review.ipynb?token={TOKEN}")
-    page.wait_for_selector(".jp-Notebook .jp-Cell")
-    page.wait_for_selector("#jp-main-statusbar >> text=/Python 3.*Idle/")
-    page.click(".lm-MenuBar-item:has-text('Run')")
-    page.click(".lm-Menu-item[data-command='runmenu:run-all']")
+    page = open_notebook(address)
     page.wait_for_selector(".clinnlp-review .text mark")
-    yield page
-    hacked = page.evaluate("window.hacked")
-    page.close()
-    assert [url for url in requests if not url.startswith((address, "data:", "blob:", "about:"))] == []
-    assert hacked is None
+    return page
 
 
 def saved(folder):
