@@ -23,7 +23,7 @@ unit: .venv/installed-test
 	$(BIN)/pytest --doctest-modules -q src
 
 notebook-tests: .venv/installed-test
-	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadscope notebooks
+	OMP_NUM_THREADS=1 $(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadscope notebooks
 
 notebooks: .venv/installed-test
 	$(BIN)/python notebooks/build.py
