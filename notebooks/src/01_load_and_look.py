@@ -71,7 +71,7 @@ result.errors
 # %% [markdown]
 # ## Look before you count
 #
-# How are the notes spread over time? The picture, and the small table that it draws.
+# How are the notes spread over time? First the table for the first eight notes, then the picture of all 74.
 
 # %%
 clinnlp.plots.notes_per_period(clinnlp.annotate(notes.head(8), clinnlp.load()))

@@ -70,8 +70,8 @@ prescriptions(
 #
 # - A range stays a range, and "as needed" belongs to the frequency. The reason ("pain") is no part of it.
 # - One dose is kept. Where a strength with its unit and a count are both written ("5 mg 1-2 tabs"), it is the strength.
-# - A combination by its two names is two drugs, and *both* get the whole "20/12.5": which number is whose is left to
-#   you. `Augmentin`, one name, is one drug.
+# - Every line holds one drug. Two names joined by a slash or a hyphen are one combination, like `Augmentin`, which has
+#   one name; "20/12.5" stays whole, and which number is whose is left to you.
 # - "5-325 mg" looks exactly like the range "50-100 mg". Only somebody who knows the drugs can tell.
 #
 # ### Lists, prose, and a dose that changes
@@ -264,7 +264,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # **What to notice:** dates, ages, doses, goals, limits and changes are none. The last line gives one: an ejection
-# fraction is no laboratory value, but it is on our list of tests. If you count laboratory values, leave it out.
+# fraction is no laboratory value, but it is on our list of tests, as vital signs and scores such as the PHQ-9 are. If
+# you count laboratory values, leave them out.
 #
 # ## 4. One value over time
 #
@@ -417,18 +418,18 @@ def answer(what, text):
 
 
 mistakes = [
-    ("status", "Mother takes warfarin.", "warfarin: other"),
-    ("status", "Would benefit from a statin.", "statin: planned"),
-    ("status", "Codeine didn't suit her.", "Codeine: past"),
+    ("status", "Apixaban ended last week.", "Apixaban: past"),
+    ("status", "Prozac is a thing of the past.", "Prozac: past"),
+    ("status", "Swells up with lisinopril.", "lisinopril: allergy"),
     ("frequency", "Start metformin once eGFR is above 45.", "metformin: none"),
-    ("frequency", "amlodipine 10 mg om", "amlodipine: om"),
-    ("dose", "lisinopril/HCTZ 20/12.5 1 tab PO daily", "lisinopril: 20/12.5; HCTZ: 20/12.5"),
+    ("frequency", "prednisolone 5 mg tablets, six each morning", "prednisolone: each morning"),
+    ("dose", "lisinopril/HCTZ 20/12.5 1 tab PO daily", "lisinopril/HCTZ: 20/12.5"),
     ("dose", "Salbutamol inhaler, two puffs as required", "Salbutamol: two puffs"),
-    ("value", "ESR and CRP were 40 and 12.", "ESR 40; CRP 12"),
     ("value", "Creatinine today 1.4, yesterday 1.8.", "Creatinine 1.4; Creatinine 1.8"),
     ("value", "K was 5.9 but haemolysed; repeat 4.4", "K 5.9; K 4.4"),
-    ("value", "CBC: 12.3>10.1/30<240", "WBC 12.3; Hb 10.1; Hct 30; Plt 240"),
-    ("interpretation", "UA: WBC 5-10", "WBC 5-10 (in urine)"),
+    ("value", "Na K Cl: 138 4.2 101", "Na 138; K 4.2; Cl 101"),
+    ("value", "His wife's HbA1c is 9.1%.", "(not his)"),
+    ("interpretation", "4-year-old, HR 118.", "HR 118 normal"),
     ("code", "Pain in the left knee.", "Pain in the left knee: Pain in left knee"),
 ]
 pd.DataFrame(
@@ -437,11 +438,12 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# - What is written in words without a cue that somebody thought of ("didn't suit her") is read as taken.
-# - A second value of the same test is often missed ("yesterday 1.8"), and a list of names before a list of values is
-#   not paired.
-# - Shorthand by position, such as the blood count with `>` and `<`, is not read at all.
-# - White cells in urine are compared with the range for blood.
+# - What is written in words without a cue that somebody thought of ("ended", "swells up") is read as taken.
+# - A strength without its unit gives way to the count ("1 tab"), and a count far from its drug is lost.
+# - A second value of the same test is often missed ("yesterday 1.8"). "ESR and CRP were 40 and 12" would be paired; a
+#   bare row of names before a row of values is not, and here a chloride gets the value of the sodium.
+# - Nobody asks whose value it is: a wife's warfarin is `other`, her HbA1c counts as his.
+# - A child is compared with the range for adults.
 # - "Left knee pain" had a code of its own in section 5; said in another order, only "pain" is found.
 #
 # These were looked for and say nothing about how *often* the pipeline errs. Count on a sample of your own notes.
