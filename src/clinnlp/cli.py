@@ -33,6 +33,7 @@ def analyse(
     patient_column: Annotated[str | None, typer.Option(help="Column with the patient ids.")] = None,
     date_column: Annotated[str | None, typer.Option(help="Column with the dates.")] = None,
     type_column: Annotated[str | None, typer.Option(help="Column with the note types.")] = None,
+    format: Annotated[str | None, typer.Option(help="Format of the notes, such as omop, fhir or mimic-iv.")] = None,
     ner: Annotated[str, typer.Option(help="Model of the entities: a shipped pack, a folder or a hub id.")] = "mini",
     exclude: Annotated[list[str] | None, typer.Option(help="Component to leave out; may be given again.")] = None,
     conditions: Annotated[str | None, typer.Option(help="YAML file with your own condition definitions.")] = None,
@@ -40,11 +41,12 @@ def analyse(
     parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet tables instead of CSV.")] = False,
 ) -> None:
     """Annotate notes and write tables and a report."""
+    from clinnlp.formats import read
     from clinnlp.notes import read_notes
     from clinnlp.pipeline import annotate, load
 
     try:
-        table = read_notes(
+        table = read(notes, format) if format else read_notes(
             notes, id_column=id_column, text_column=text_column, patient_column=patient_column,
             date_column=date_column, type_column=type_column,
         )  # fmt: skip

@@ -185,7 +185,7 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         if kind[0] == ".parquet":
             return pd.read_parquet(path)
-        text = _decode(gzip.decompress(path.read_bytes()) if packed else path.read_bytes(), path.name)
+        text = decode_text(gzip.decompress(path.read_bytes()) if packed else path.read_bytes(), path.name)
         if kind[0] in (".jsonl", ".ndjson"):
             return _read_lines(text, path.name)
         separator = "\t" if kind[0] == ".tsv" else ","
@@ -207,11 +207,11 @@ def _read_folder(folder: Path) -> pd.DataFrame:
     if not files:
         raise InputError(f"The folder {folder.name} has no .txt files. Put one file a note there.")
     contents = [(f, f.read_bytes()) for f in files]
-    texts = [_decode(data, f.name) if data.strip() else pd.NA for f, data in contents]
+    texts = [decode_text(data, f.name) if data.strip() else pd.NA for f, data in contents]
     return pd.DataFrame({"note_id": [f.stem for f in files], "text": texts})
 
 
-def _decode(data: bytes, name: str) -> str:
+def decode_text(data: bytes, name: str) -> str:
     """Decode a file by its BOM, as UTF-8, or as cp1252."""
     if not data.strip():
         raise InputError(f"{name} is empty.")

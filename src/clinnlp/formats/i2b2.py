@@ -1,0 +1,105 @@
+"""The i2b2 and n2c2 challenges: 2010 (concepts, assertions), and the XML of 2012 (events), 2014 and 2018 (track 1).
+
+2010 counts lines from 1 and words of a line from 0 (https://doi.org/10.1136/amiajnl-2011-000203); here they become
+characters. n2c2 2018 track 2 is BRAT. The files are for those who signed the agreement; none is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from clinnlp.errors import InputError
+from clinnlp.formats.files import list_files, read_text, read_xml
+from clinnlp.formats.records import Entity, Record
+
+CONCEPT = re.compile(r'c="(.*)" (\d+):(\d+) (\d+):(\d+)\|\|t="([^"]*)"(?:\|\|a="([^"]*)")?\s*$')
+ASSERTIONS = {  # of 2010, in our words
+    "present": "present", "absent": "absent", "possible": "uncertain", "conditional": "hypothetical",
+    "hypothetical": "hypothetical", "associated_with_someone_else": "family",
+}  # fmt: skip
+FOLDERS = {".txt": ("txt", "."), ".con": ("concept", "."), ".ast": ("ast", ".")}
+
+
+def read_2010(path: Path) -> Iterator[Record]:
+    """Read NAME.txt with NAME.con and NAME.ast, side by side or in folders txt, concept and ast.
+
+    Labels are as in the files (problem, treatment, test), assertions in the words of clinnlp: conditional, of what
+    comes only on exertion and the like, counts as hypothetical.
+    """
+    folder = path if path.is_dir() else path.parent
+    texts = _files(folder, ".txt")
+    if not path.is_dir():
+        texts = {path.stem: texts[path.stem]} if path.stem in texts else {}
+    if not texts:
+        raise InputError(f"{path.name} has no .txt files, neither there nor in a folder txt, to read its marks with.")
+    concepts, assertions = _files(folder, ".con"), _files(folder, ".ast")
+    for name, file in texts.items():
+        text = read_text(file)
+        found: dict[tuple[int, int, str], Entity] = {}
+        for marks in (concepts.get(name), assertions.get(name)):
+            for entity in _marks(marks, text) if marks else ():
+                key = entity["start"], entity["end"], entity["label"]
+                found[key] = {**found.get(key, {}), **entity}
+        yield {"note_id": name, "text": text, "entities": [found[key] for key in sorted(found)]}
+
+
+def _files(folder: Path, suffix: str) -> dict[str, Path]:
+    """Find the files with a suffix by name, in the folder that is theirs or beside the others."""
+    for inside in FOLDERS[suffix]:
+        if found := list_files(folder / inside, f"*{suffix}"):
+            return {file.stem: file for file in found}
+    return {}
+
+
+def _marks(file: Path, text: str) -> Iterator[Entity]:
+    """Read the lines of a .con or .ast file."""
+    if not file.stat().st_size:
+        return
+    words = [list(re.finditer(r"\S+", line)) for line in text.split("\n")]
+    begins = [0]
+    for line in text.split("\n"):
+        begins.append(begins[-1] + len(line) + 1)
+    for number, line in enumerate(read_text(file).split("\n"), 1):
+        if not line.strip():
+            continue
+        found = CONCEPT.match(line)
+        if found is None:
+            raise InputError(f'Line {number} of {file.name} is not: c="..." line:word line:word||t="...".')
+        first, word, last, last_word = (int(found[i]) for i in (2, 3, 4, 5))
+        try:
+            if not first:
+                raise IndexError
+            start = begins[first - 1] + words[first - 1][word].start()
+            end = begins[last - 1] + words[last - 1][last_word].end()
+        except IndexError:
+            where = f"{first}:{word} {last}:{last_word}"
+            raise InputError(f"Line {number} of {file.name}: the text has no words {where}.") from None
+        more = {"assertion": ASSERTIONS.get(found[7], found[7])} if found[7] else {}
+        yield {"start": start, "end": end, "label": found[6], "quoted": found[1], **more}
+
+
+def read_xml_files(path: Path) -> Iterator[Record]:
+    """Read a file or a folder of XML with TEXT and TAGS.
+
+    A tag with start and end is an entity; its label is its TYPE (2014, 2018) or type (2012), else the name of the tag.
+    Tags without offsets, such as the criteria of 2018 (met, not met), become columns.
+    """
+    files = list_files(path, "*.xml") if path.is_dir() else [path]
+    for file in files:
+        root = read_xml(file)
+        body = root.find("TEXT")
+        if body is None:
+            raise InputError(f"{file.name} has no element TEXT, which the XML of i2b2 and n2c2 has.")
+        record: Record = {"note_id": file.stem, "text": body.text or None, "entities": []}
+        tags = root.find("TAGS")
+        for tag in tags if tags is not None else ():
+            if "start" in tag.attrib and "end" in tag.attrib:
+                record["entities"].append({
+                    "start": int(tag.attrib["start"]), "end": int(tag.attrib["end"]),
+                    "label": tag.get("TYPE") or tag.get("type") or tag.tag, "quoted": tag.get("text"),
+                })  # fmt: skip
+            elif "met" in tag.attrib:
+                record[tag.tag.lower()] = tag.get("met")
+        yield record
