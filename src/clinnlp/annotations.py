@@ -59,7 +59,7 @@ class Annotations:
             if parquet:
                 table.to_parquet(folder / f"{name}.parquet", index=False)
             else:
-                table.to_csv(folder / f"{name}.csv", index=False)
+                table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\r\n")  # quotes a lone \r, too
         if report:
             from clinnlp.report import write_report
 

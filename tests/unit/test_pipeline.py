@@ -1,5 +1,7 @@
 """load, annotate, and the command line."""
 
+import csv
+
 import pandas as pd
 import pytest
 import spacy
@@ -134,3 +136,13 @@ def test_lab_copies_notebooks_and_keeps_own_changes(tmp_path):
     CliRunner().invoke(app, ["lab", "--folder", str(tmp_path), "--no-start"])
     assert mine.read_text(encoding="utf-8") == "changed"
     assert (tmp_path / "sample_data" / "notes.csv").exists()
+
+
+def test_a_text_with_a_lone_carriage_return_is_saved_and_read_again(tmp_path):
+    text = "HTN.\rNo fever."
+    notes = clinnlp.read_notes(pd.DataFrame({"note_id": ["a", "b"], "text": [text, "Gout."]}))
+    clinnlp.annotate(notes, clinnlp.load(exclude=["clinnlp_ner"])).save(tmp_path, report=False)
+    saved = pd.read_csv(tmp_path / "notes.csv", dtype=str)
+    assert saved["note_id"].tolist() == ["a", "b"]
+    with open(tmp_path / "notes.csv", encoding="utf-8", newline="") as file:
+        assert next(row for row in csv.DictReader(file))["text"] == text
