@@ -105,9 +105,9 @@ def snapshot(result: Annotations, note_id: str | None = None, *, patient_id: str
     tables = _Tables(result, notes)
     problems = list(_problems(tables))
     found = [
-        *problems, *_negatives(tables, problems), *_medications(tables), *_results(tables), *_plans(tables),
+        *_one_liner(tables, problems), *problems, *_negatives(tables, problems), *_medications(tables),
+        *_results(tables), *_plans(tables),
     ]  # fmt: skip
-    found = [*_one_liner(tables, problems), *found]
     lines = pd.DataFrame(
         [
             {
@@ -133,31 +133,33 @@ class _Tables:
         self.dates = {note["note_id"]: note["date"] for note in self.notes}
         self.copies = find_copies(notes)
         self.result = result
+        self.read: dict[str, list[Row]] = {}
 
     def is_newest(self, row: Row) -> bool:
         """Say whether a row is of the last note."""
         return bool(row["note_id"] == self.notes[-1]["note_id"])
 
     def rows(self, name: str) -> list[Row]:
-        """Give the rows of a table, those of the first note first."""
-        table = getattr(self.result, name)
-        return sorted(records(table[table["note_id"].isin(self.order)]), key=lambda r: self.order[r["note_id"]])
-
-    def last(self, rows: Iterable[Row], key: Callable[[Row], Any]) -> list[tuple[Row, bool]]:
-        """Keep of each key the last note's first row, and say whether only the last of several notes has it."""
-        kept: dict[Any, Row] = {}
-        seen: dict[Any, set[str]] = {}
-        for row in rows:
-            k = key(row)
-            seen.setdefault(k, set()).add(row["note_id"])
-            if k not in kept or kept[k]["note_id"] != row["note_id"]:
-                kept[k] = row
-        newest = self.notes[-1]["note_id"]
-        return [(row, len(self.order) > 1 and seen[k] == {newest}) for k, row in kept.items()]
+        """Give the rows of a table, read once, those of the first note first."""
+        if name not in self.read:
+            table = getattr(self.result, name)
+            found = records(table[table["note_id"].isin(self.order)])
+            self.read[name] = sorted(found, key=lambda r: self.order[r["note_id"]])
+        return self.read[name]
 
     def words(self, row: Row) -> str:
         """Quote the words that a row covers."""
         return self.texts[row["note_id"]][row["start"] : row["end"]]
+
+
+def _last(rows: Iterable[Row], key: Callable[[Row], Any]) -> list[Row]:
+    """Keep of each key the first row of the last note that has it."""
+    kept: dict[Any, Row] = {}
+    for row in rows:
+        k = key(row)
+        if k not in kept or kept[k]["note_id"] != row["note_id"]:
+            kept[k] = row
+    return list(kept.values())
 
 
 def _named(text: str, is_new: bool) -> str:
@@ -176,12 +178,12 @@ def _problems(tables: _Tables) -> Iterator[Line]:
     section = {(e["note_id"], e["start"], e["condition"]): e["section"] for e in evidence}
     order = read_yaml("flags.yml")["sections"]
 
-    def rank(found: tuple[Row, bool]) -> tuple[bool, int]:
-        where = section.get((found[0]["note_id"], found[0]["start"], found[0]["condition"]))
-        return found[0]["condition"] in LAST, order.index(where) if where in order else len(order)
+    def rank(flag: Row) -> tuple[bool, int]:
+        where = section.get((flag["note_id"], flag["start"], flag["condition"]))
+        return flag["condition"] in LAST, order.index(where) if where in order else len(order)
 
     had = {f["condition"] for f in flags if f["status"] in ("present", "historical") and not tables.is_newest(f)}
-    for flag, _ in sorted(tables.last(flags, lambda f: f["condition"]), key=rank):
+    for flag in sorted(_last(flags, lambda f: f["condition"]), key=rank):
         if flag["status"] == "present":
             is_new = len(tables.notes) > 1 and flag["condition"] not in had
             passed = flag["condition"] not in chronic and not tables.is_newest(flag)
@@ -194,7 +196,7 @@ def _problems(tables: _Tables) -> Iterator[Line]:
         if e["label"] == "DISEASE" and tables.is_newest(e)
         and not any(a < e["end"] and e["start"] < b for a, b in covered)
     ]  # fmt: skip
-    for entity, _ in tables.last(others, _concept):
+    for entity in _last(others, _concept):
         if entity["assertion"] == "present":
             yield "problem", _named(tables.words(entity), False), entity
 
@@ -210,7 +212,7 @@ def _negatives(tables: _Tables, problems: list[Line]) -> Iterator[Line]:
     told = [e for e in tables.rows("entities") if e["label"] in ("DISEASE", "SYMPTOM") and e["section"] in TOLD_IN]
     said = {_concept(e) for e in tables.rows("entities") if e["assertion"] == "present"}
     denied = [e for e in told if e["assertion"] == "absent" and _concept(e) not in said]
-    kept = [e for e, _ in tables.last(denied, _concept) if tables.words(e).lower() not in names]
+    kept = [e for e in _last(denied, _concept) if tables.words(e).lower() not in names]
     for entity in kept[-NEGATIVES:]:
         yield "negative", f"no {_named(tables.words(entity), False)}", entity
 
@@ -218,17 +220,13 @@ def _negatives(tables: _Tables, problems: list[Line]) -> Iterator[Line]:
 def _medications(tables: _Tables) -> Iterator[Line]:
     """Give the drugs that the last note with any has taken, with how, then those that were changed."""
     drugs = [m for m in tables.rows("medications") if m["status"] != "allergy"]
-    if not any(m["status"] == "active" for m in drugs):
-        listed = drugs[-1]["note_id"] if drugs else None
-    else:
-        listed = next(m["note_id"] for m in reversed(drugs) if m["status"] == "active")
-    before = {
-        _drug(m) for m in drugs if tables.order[m["note_id"]] < tables.order[m["note_id"] if listed is None else listed]
-    }
+    if not drugs:
+        return
+    listed = next((m["note_id"] for m in reversed(drugs) if m["status"] == "active"), drugs[-1]["note_id"])
+    before = {_drug(m) for m in drugs if tables.order[m["note_id"]] < tables.order[listed]}
+    last = [m for m in drugs if m["note_id"] == listed]
     kept: dict[str, Row] = {}
-    for drug in sorted(
-        (m for m in drugs if m["note_id"] == listed), key=lambda m: (m["status"] != "active", -len(_dose(m)))
-    ):
+    for drug in sorted(last, key=lambda m: (m["status"] != "active", -len(_dose(m)))):
         kept.setdefault(_drug(drug), drug)
     for drug in sorted(kept.values(), key=lambda m: (m["status"] != "active", m["start"])):
         text = " ".join([drug["text"], *_dose(drug)])
@@ -265,9 +263,8 @@ def _results(tables: _Tables) -> Iterator[Line]:
 
 def _plans(tables: _Tables) -> Iterator[Line]:
     """Give what the last note says is to be done."""
-    newest = tables.notes[-1]["note_id"]
     for line in tables.rows("summaries"):
-        if line["kind"] == "plan" and line["note_id"] == newest:
+        if line["kind"] == "plan" and tables.is_newest(line):
             later = line["section"] in ("discharge_instructions", "disposition")
             yield "follow_up" if later else "plan", _named(line["text"], False), line
 
@@ -306,11 +303,11 @@ def _patterns() -> list[re.Pattern[str]]:
 
 def _reason(tables: _Tables) -> tuple[str, Row] | None:
     """Find why the last note was written: its first complaint that the patient has."""
-    newest = tables.notes[-1]["note_id"]
+    copies = tables.copies.get(tables.notes[-1]["note_id"], ())
     present = [
         e for e in tables.rows("entities")
-        if e["note_id"] == newest and e["label"] in ("SYMPTOM", "DISEASE") and e["assertion"] == "present"
-        and not any(a <= e["start"] and e["end"] <= b for a, b, _ in tables.copies.get(newest, ()))
+        if tables.is_newest(e) and e["label"] in ("SYMPTOM", "DISEASE") and e["assertion"] == "present"
+        and not any(a <= e["start"] and e["end"] <= b for a, b, _ in copies)
     ]  # fmt: skip
     for section in ("chief_complaint", "present_illness"):
         if found := [e for e in present if e["section"] == section]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from clinnlp.errors import InputError, MissingExtraError, ModelError
 from clinnlp.models.networks import TOKENS, Window, _longest, make_batches
+from clinnlp.models.opening import could_not_load, refuse_missing, refuse_pickle
 from clinnlp.models.token_classifier import OVERLAP
 from clinnlp.models.windows import LONGEST_UNIT, Pieces, cut, split_words
 
@@ -138,29 +139,15 @@ def _open(model: str, download: bool) -> tuple[Any, Any]:
         raise MissingExtraError("torch", "torch") from None
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    folder = Path(model)
-    if folder.is_dir() and not any(folder.glob("*.safetensors")) and any(folder.glob("*.bin")):
-        raise ModelError(
-            f"{model} has its weights in a pickle (*.bin), which can run code when it is opened. Convert it to "
-            "safetensors: load it where you trust it and call save_pretrained."
-        )
+    refuse_pickle(model)
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=not download)
         network, report = AutoModelForSequenceClassification.from_pretrained(
             model, local_files_only=not download, use_safetensors=True, dtype=torch.float32, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError) as error:
-        where = "that folder" if folder.is_dir() else "a local folder or the local model cache"
-        raise ModelError(
-            f"The model {model} could not be loaded from {where} ({type(error).__name__}). Give the folder of a "
-            "sequence-classification model with config.json, tokenizer.json and model.safetensors, or a hub id with "
-            "download=True."
-        ) from None
-    if report["missing_keys"]:
-        raise ModelError(
-            f"{model} lacks the weights {', '.join(sorted(report['missing_keys']))}, which would be random. Give a "
-            "model that was trained for sequence classification."
-        )
+        raise could_not_load(model, error, "a sequence-classification model") from None
+    refuse_missing(model, report["missing_keys"], "for sequence classification")
     if not tokenizer.is_fast:
         raise ModelError(f"The tokenizer of {model} gives no character offsets. Save it with a tokenizer.json.")
     return network, tokenizer

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from clinnlp.errors import InputError, MissingExtraError, ModelError
+from clinnlp.models.opening import could_not_load, refuse_missing, refuse_pickle
 from clinnlp.models.windows import special_ends
 from clinnlp.resources import read_yaml
 
@@ -186,12 +187,7 @@ def _open(model: str, download: bool, dtype: str) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     options = {"local_files_only": not download, "trust_remote_code": False}
-    folder = Path(model)
-    if folder.is_dir() and not any(folder.glob("*.safetensors")) and any(folder.glob("*.bin")):
-        raise ModelError(
-            f"{model} has its weights in a pickle (*.bin), which can run code when it is opened. Convert it to "
-            "safetensors: load it where you trust it and call save_pretrained."
-        )
+    refuse_pickle(model)
     try:
         config = AutoConfig.from_pretrained(model, **options)
         _check(config, model)
@@ -201,17 +197,8 @@ def _open(model: str, download: bool, dtype: str) -> tuple[Any, Any]:
             model, config=config, use_safetensors=True, dtype=dtype, output_loading_info=True, **options
         )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        where = "that folder" if folder.is_dir() else "a local folder or the local model cache"
-        raise ModelError(
-            f"The model {model} could not be loaded from {where} ({type(error).__name__}). Give the folder of a model "
-            "that generates text with config.json, tokenizer.json and model.safetensors, or a hub id with "
-            "download=True."
-        ) from None
-    if report["missing_keys"]:
-        raise ModelError(
-            f"{model} lacks the weights {', '.join(sorted(report['missing_keys']))}, which would be random. Give a "
-            "model that was trained to generate text."
-        )
+        raise could_not_load(model, error, "a model that generates text") from None
+    refuse_missing(model, report["missing_keys"], "to generate text")
     if not tokenizer.is_fast:
         raise ModelError(f"The tokenizer of {model} is of the slow kind. Save it with a tokenizer.json.")
     return network, tokenizer

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from clinnlp.errors import MissingExtraError, ModelError
+from clinnlp.models.opening import could_not_load, refuse_pickle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,24 +109,14 @@ class TorchNetwork:
             raise MissingExtraError("torch", "torch") from None
         from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-        folder = Path(model)
-        if folder.is_dir() and not any(folder.glob("*.safetensors")) and any(folder.glob("*.bin")):
-            raise ModelError(
-                f"{model} has its weights in a pickle (*.bin), which can run code when it is opened. Convert it to "
-                "safetensors: load it where you trust it and call save_pretrained."
-            )
+        refuse_pickle(model)
         try:
             tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=not download)
             network = AutoModelForTokenClassification.from_pretrained(
                 model, local_files_only=not download, use_safetensors=True, dtype=torch.float32
             )
         except (OSError, ValueError) as error:
-            where = "that folder" if folder.is_dir() else "a local folder or the local model cache"
-            raise ModelError(
-                f"The model {model} could not be loaded from {where} ({type(error).__name__}). Give the folder of a "
-                "token-classification model with config.json, tokenizer.json and model.safetensors, or a hub id with "
-                "download=True."
-            ) from None
+            raise could_not_load(model, error, "a token-classification model") from None
         if not tokenizer.is_fast:
             raise ModelError(f"The tokenizer of {model} gives no character offsets. Save it with a tokenizer.json.")
         config = network.config
