@@ -328,6 +328,22 @@ restored
 # **What to notice:** the greedy rule mends the sentence that it was written for. It also denies findings after "x-ray",
 # after "x 3 days" and after a dose. (The checked box withstood it: its own mark is nearer to the finding.) A rule is
 # tested on the sentences that it should *not* touch; that is why each rule of the package carries a `counter`.
+
+# %% [markdown]
+# ### No rules at all
+#
+# How much do the rules matter? Leave them out. The next cell breaks on purpose: a name that is misspelt is refused, and
+# does not slip by unused.
+
+# %% tags=["raises-exception"]
+clinnlp.load(exclude=["clinnlp_ner", "clinnlp_contex"])
+
+# %%
+bare = clinnlp.load(exclude=["clinnlp_ner", "clinnlp_context"])
+[(entity.text, entity._.assertion) for entity in bare("Denies chest pain. Mother had asthma.").ents]
+
+# %% [markdown]
+# **What to notice:** without the rules both count as present, and both are wrong.
 #
 # ## 5. Limits
 #
@@ -350,15 +366,23 @@ pd.DataFrame([(s, reader, read(s)[0]._.assertion) for reader, s in hard], column
 # - Which diseases last is a list of names (`chronic` in `context.yml`). After "history of", what it lacks is over.
 # - A header that is missing, or in no table and not in capitals, gives no section of its own: what follows it counts
 #   with the section before. So does an unknown header within an examination, even in capitals.
-#
+
+# %% [markdown]
 # ## Exercises
 #
-# **1.** Write a narrower term for `x`: "Well today, x fever." is mended, and nothing breaks. A term is a regular
-# expression over lower-cased text; a space in it is any white space, and `(?=...)` looks ahead.
+# The solutions are in [solutions/04_sections_and_context_solutions](solutions/04_sections_and_context_solutions.ipynb).
+#
+# **1.** Write a narrower term for `x`: "Well today, x fever." is mended, and nothing breaks.
+#
+# <details><summary>Hint</summary>
+#
+# A term is a regular expression over lower-cased text; a space in it is any white space, and `(?=...)` looks ahead.
+# What follows the `x` in "x fever", and what in "x-ray", "x 3 days" and "[x]"?
+#
+# </details>
 
-# %%
-mine = copy.deepcopy(greedy)
-mine["rules"][-1]["terms"] = ["x"]  # change this term
+# %% tags=["check"]
+from clinnlp.course import attempt
 
 
 def check_x(changed):
@@ -366,59 +390,74 @@ def check_x(changed):
     fixed, broken = (list(moved.query("verdict == @v")["sentence"]) for v in ("fixed", "broken"))
     assert "Well today, x {fever}." in fixed, "'x fever' is not absent yet: what stands between x and the finding?"
     assert not broken, f"{len(broken)} broken, such as {broken[0]!r}: what follows x there, and what in 'x fever'?"
-    return "Well done: mended, and nothing broken."
+    return "mended, and nothing broken."
 
 
-def attempt(check, changed):
-    try:
-        return check(changed)
-    except AssertionError as hint:
-        return f"Not yet: {hint}"
-
+# %% tags=["exercise"]
+mine = copy.deepcopy(greedy)
+mine["rules"][-1]["terms"] = ["x"]  # change this term
 
 attempt(check_x, mine)
 
+# %% [markdown] tags=["solution"]
+# In "x fever" a space and a letter follow. In "x-ray" a hyphen follows, in "x 3 days" a digit, in "[x]" a bracket. So
+# the term asks for white space and then a letter.
+
+# %% tags=["solution"]
+narrow = copy.deepcopy(greedy)
+narrow["rules"][-1]["terms"] = ["x (?=[a-z])"]
+
+attempt(check_x, narrow)
+
 # %% [markdown]
-# **2.** "Bygone gout" is over. The term "bygone" is added to `hist.of` here. Why is that not enough, and which
-# rule is the right one? Look at `firm`.
+# **2.** "Bygone gout" is over. The term "bygone" is added to `hist.of` here. Why is that not enough, and which rule is
+# the right one?
+#
+# <details><summary>Hint</summary>
+#
+# Look at the rules with the key `firm`, and at how far each reaches.
+#
+# </details>
 
-# %%
-mine = copy.deepcopy(rules)
-next(rule for rule in mine["rules"] if rule["id"] == "hist.of")["terms"].append("bygone")  # another rule?
 
-
+# %% tags=["check"]
 def check_gout(changed):
     with installed(changed):
         gout, flare = read("Bygone {gout}.")[0]._, read("Bygone gout, {cough} today.")[0]._
     assert gout.is_historical, "no rule for the past fired: is the term spelt as in the sentence, in lower case?"
     assert not gout.is_background, "gout lasts, so an ordinary rule leaves it present: only a firm one says it is over."
     assert flare.assertion == "present", "the cough is called past too: this scope reaches over the comma."
-    return "Well done: the gout is over, and the cough is not."
+    return "the gout is over, and the cough is not."
 
+
+# %% tags=["exercise"]
+mine = copy.deepcopy(rules)
+next(rule for rule in mine["rules"] if rule["id"] == "hist.of")["terms"].append("bygone")  # another rule?
 
 attempt(check_gout, mine)
 
-# %% [markdown]
-# <details><summary><b>A solution</b> (open it, and read the two cells below, when you have tried)</summary>
-#
-# 1. In "x fever" a space and a letter follow. In "x-ray" a hyphen follows, in "x 3 days" a digit, in "[x]" a bracket.
-#    So the term asks for white space and then a letter: `x (?=[a-z])`.
-# 2. `hist.former` is firm, so that it holds for diseases that last, and its scope `next` is one noun phrase alone.
-#
-# </details>
+# %% [markdown] tags=["solution"]
+# `hist.former` is firm, so that it holds for diseases that last, and its scope `next` is one noun phrase alone.
 
-# %%
-narrow = copy.deepcopy(greedy)
-narrow["rules"][-1]["terms"] = ["x (?=[a-z])"]
-check_x(narrow)
-
-# %%
+# %% tags=["solution"]
 over = copy.deepcopy(rules)
 next(rule for rule in over["rules"] if rule["id"] == "hist.former")["terms"].append("bygone")
-check_gout(over)
+
+attempt(check_gout, over)
 
 # %% [markdown]
 # **Recap.** A section gives a default, a cue speaks louder, and each cue has a direction and a scope. Five axes, one
 # assertion. Change one rule at a time, and look at what broke before you look at F1.
 #
 # **Limits again.** This is for learning and research, never for a clinical decision.
+#
+# **New words**
+#
+# | word | meaning |
+# | --- | --- |
+# | section | a part of a note under a header; its category says what kind of part |
+# | cue | the words that change what is said of a finding, such as "denies" |
+# | scope | how far a cue reaches |
+# | axis | one of five questions about a finding: denied, doubted, past, conditional, a relative's? |
+# | firm rule | a rule that makes also a lasting disease past |
+# | counter-example | a sentence that a rule must not touch |

@@ -37,16 +37,18 @@ class Annotations:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def show(self, note_id: str) -> Any:
-        """Show a note with its findings highlighted.
+        """Open a note in the explorer, with its findings highlighted; a static view of it where widgets do not run.
+
+        See `clinnlp.explorer.explore`.
 
         Raises
         ------
         InputError
             When there is no such note.
         """
-        from clinnlp.display import show
+        from clinnlp.explorer import explore
 
-        return show(self, note_id)
+        return explore(self, note_id)
 
     def save(self, folder: str | Path, *, parquet: bool = False, report: bool = True) -> Path:
         """Write the tables as CSV (or Parquet) into a folder, with `report.html` beside them.

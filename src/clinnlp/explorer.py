@@ -86,7 +86,6 @@ class Session:
         self._abouts = _abouts(self.table)
         self._patient_of, patients = pd.factorize(self.table["patient_id"].fillna(NOBODY))
         self._patients = [str(patient) for patient in patients]
-        self._index = TextIndex(result)
         self._entities = _ByNote(result.entities, self._places)
         self._evidence = _ByNote(result.evidence, self._places)
         self._flags = _ByNote(result.flags, self._places)
@@ -222,6 +221,11 @@ class Session:
     @property
     def _is_filtered(self) -> bool:
         return any(self.filters.values())
+
+    @cached_property
+    def _index(self) -> TextIndex:
+        """What the text is searched by, made at the first search."""
+        return TextIndex(self.result)
 
     @cached_property
     def _counts(self) -> np.ndarray:

@@ -1,5 +1,6 @@
 """A browser without a network to go to, and a JupyterLab that sees nobody's settings."""
 
+import json
 import os
 import shutil
 import socket
@@ -53,14 +54,17 @@ def serve_lab(tmp_path_factory):
 
 @contextmanager
 def serving(folder, home):
-    """Run a JupyterLab in a folder with settings of its own; give its port."""
+    """Run a JupyterLab in a folder with settings of its own, all cells in the page; give its port."""
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     places += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     own = {name: str(home / name.lower()) for name in places}
-    settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    quiet = '{"fetchNews": "false", "checkForUpdates": false}'
-    (settings / "notification.jupyterlab-settings").write_text(quiet, encoding="utf-8")
+    for plugin, values in {
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"windowingMode": "none"},
+    }.items():
+        settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(json.dumps(values), encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
