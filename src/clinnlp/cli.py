@@ -16,7 +16,7 @@ console = Console(stderr=True)
 
 T = TypeVar("T")
 
-DONE_WITH_ERRORS, COULD_NOT_RUN = 1, 2
+DONE_WITH_ERRORS, COULD_NOT_RUN, INTERRUPTED = 1, 2, 130
 
 
 @app.callback()
@@ -39,44 +39,70 @@ def analyse(
     conditions: Annotated[str | None, typer.Option(help="YAML file with your own condition definitions.")] = None,
     summary_sentences: Annotated[int, typer.Option(min=0, help="Sentences in the summary of a note.")] = 2,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet tables instead of CSV.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes, with a thread each; without it one that uses all cores.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run in --out.")] = False,
+    cache: Annotated[Path | None, typer.Option(help="File of findings, for texts that later runs meet again.")] = None,
+    chunk_size: Annotated[int, typer.Option(min=1, help="Notes that are read, and kept, together.")] = 64,
 ) -> None:
-    """Annotate notes and write tables and a report."""
-    from clinnlp.formats import read
-    from clinnlp.notes import read_notes
-    from clinnlp.pipeline import annotate, load
+    """Annotate notes and write tables and, for up to 1,000 notes, a report.
 
+    Exit codes: 0 done, 1 done but some notes are in the table errors, 2 could not run, 130 interrupted: the tables hold
+    what was read until then, and --resume goes on.
+    """
+    from clinnlp.scale import Recipe, annotate_corpus
+
+    columns = {
+        "id_column": id_column, "text_column": text_column, "patient_column": patient_column,
+        "date_column": date_column, "type_column": type_column,
+    }  # fmt: skip
+    recipe = Recipe(ner, tuple(exclude or ()), conditions, summary_sentences=summary_sentences)
     try:
-        table = read(notes, format) if format else read_notes(
-            notes, id_column=id_column, text_column=text_column, patient_column=patient_column,
-            date_column=date_column, type_column=type_column,
+        outcome = _with_progress(
+            lambda tick: annotate_corpus(
+                notes, out, recipe=recipe, columns=columns, format=format, jobs=jobs, resume=resume, cache=cache,
+                chunk_size=chunk_size, parquet=parquet, progress=tick,
+            ), "Reading",
         )  # fmt: skip
-        with console.status("Loading the pipeline"):
-            nlp = load(ner=ner, exclude=exclude or (), conditions=conditions)
-        result = _with_progress(
-            lambda tick: annotate(table, nlp, summary_sentences=summary_sentences, progress=tick), "Annotating"
-        )
-        with console.status("Writing tables and report"):
-            result.save(out, parquet=parquet)
     except (ClinnlpError, OSError) as error:
         console.print(f"clinnlp: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(COULD_NOT_RUN) from None
-    console.print(
-        f"{len(result.notes)} notes, {len(result.entities)} entities, {len(result.flags)} flags, "
-        f"{len(result.errors)} errors. Report: {out / 'report.html'}",
-        highlight=False,
-    )
-    if len(result.errors):
+    except KeyboardInterrupt:
+        console.print("clinnlp: interrupted, and no tables are written. --resume goes on.")
+        raise typer.Exit(INTERRUPTED) from None
+    counts = ", ".join(f"{outcome.rows[name]} {name}" for name in ("notes", "entities", "flags", "errors"))
+    where = f"Report: {outcome.report}" if outcome.report else f"Tables: {out}; there are too many notes for a report"
+    console.print(f"{counts}. {where}", highlight=False, soft_wrap=True)
+    if outcome.waiting:
+        console.print(f"Interrupted: {outcome.waiting} notes are not read yet. --resume goes on.", highlight=False)
+        raise typer.Exit(INTERRUPTED)
+    if outcome.rows["errors"]:
         raise typer.Exit(DONE_WITH_ERRORS)
 
 
-def _with_progress(run: Callable[[Callable[[int, int], None]], T], title: str) -> T:
-    """Run with a progress bar on stderr."""
+def _with_progress(run: Callable[[Callable[..., None]], T], title: str) -> T:
+    """Run with a progress bar on stderr, which has rate and time left, and no thread, so that processes can fork.
+
+    What runs gets a function to call with what is done and of how much, and where it has several parts their titles.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title)
-        return run(lambda done, total: bar.update(task, completed=done, total=total))
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True, auto_refresh=False, speed_estimate_period=600) as bar:
+        task = bar.add_task(title, rate="")
+
+        def tick(done: int, total: int | None, part: str = title) -> None:
+            if bar.tasks[0].description != part:
+                bar.reset(task, description=part, rate="")
+            bar.update(task, completed=done, total=total)
+            speed = bar.tasks[0].speed
+            bar.update(task, rate=f"{speed:.1f}/s" if speed else "", refresh=True)
+
+        return run(tick)
 
 
 @app.command()
@@ -110,6 +136,42 @@ def privacy(
 
 
 @app.command()
+def evaluate(
+    gold: Annotated[Path, typer.Argument(help="Labelled notes, a JSON object a line, as in sample_data/gold.jsonl.")],
+    ner: Annotated[str, typer.Option(help="Model of the entities: a shipped pack, a folder or a hub id.")] = "mini",
+    exclude: Annotated[list[str] | None, typer.Option(help="Component to leave out; may be given again.")] = None,
+    conditions: Annotated[str | None, typer.Option(help="YAML file with your own condition definitions.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file for the scores.")] = None,
+) -> None:
+    """Annotate labelled notes, and score what is found, with 95 % intervals over notes."""
+    import pandas as pd
+    from rich.table import Table
+
+    from clinnlp.evaluate import read_gold, score_annotations
+    from clinnlp.notes import read_notes
+    from clinnlp.pipeline import annotate, load
+
+    try:
+        labelled = read_gold(gold)
+        notes = read_notes(pd.DataFrame(labelled)[["id", "text"]], id_column="id", text_column="text")
+        with console.status("Loading the pipeline"):
+            nlp = load(ner=ner, exclude=exclude or (), conditions=conditions)
+        scores = score_annotations(
+            labelled, _with_progress(lambda tick: annotate(notes, nlp, progress=tick), "Annotating")
+        )
+        if out:
+            scores.to_csv(out, index=False)
+    except (ClinnlpError, OSError) as error:
+        console.print(f"clinnlp: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(COULD_NOT_RUN) from None
+    table = Table("measure", "precision", "recall", "F1", "95 % interval", "support", box=None)
+    for row in scores.to_dict("records"):
+        figures = (f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))
+        table.add_row(row["measure"], *figures, f"{row['low']:.3f}-{row['high']:.3f}", str(row["support"]))
+    Console(width=110).print(table)
+
+
+@app.command()
 def lab(
     folder: Annotated[Path, typer.Option(help="Folder for your copy of the notebooks.")] = Path("lab"),
     start: Annotated[bool, typer.Option(help="Open JupyterLab after copying.")] = True,
@@ -124,9 +186,9 @@ def lab(
     if not (root / "notebooks").is_dir():
         console.print("clinnlp: the notebooks come with the repository, not with the package. Clone it, then run this.")
         raise typer.Exit(COULD_NOT_RUN)
-    for name, pattern in (("notebooks", "*.ipynb"), ("sample_data", "*.*")):
-        for source in sorted((root / name).glob(pattern)):
-            target = folder / name / source.name
+    for pattern in ("notebooks/*.ipynb", "notebooks/solutions/*.ipynb", "sample_data/*.*"):
+        for source in sorted(root.glob(pattern)):
+            target = folder / source.relative_to(root)
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)

@@ -136,6 +136,7 @@ def test_lab_copies_notebooks_and_keeps_own_changes(tmp_path):
     CliRunner().invoke(app, ["lab", "--folder", str(tmp_path), "--no-start"])
     assert mine.read_text(encoding="utf-8") == "changed"
     assert (tmp_path / "sample_data" / "notes.csv").exists()
+    assert (tmp_path / "notebooks" / "solutions" / "00_start_here_solutions.ipynb").exists()
 
 
 def test_a_text_with_a_lone_carriage_return_is_saved_and_read_again(tmp_path):
