@@ -33,14 +33,14 @@ _HOME = {
 _MODULES = (
     "abbreviations", "agreement", "cohort", "comorbidity", "conditions", "conflicts", "evaluate", "explorer",
     "faithfulness", "flags", "formats", "generate", "icd10", "models", "patients", "plots", "privacy", "ranking",
-    "review", "search", "snapshot", "summarise", "terminology",
+    "review", "scale", "search", "snapshot", "summarise", "terminology",
 )  # fmt: skip
 
 __all__ = [
     "Annotations", "ClinnlpError", "abbreviations", "agreement", "annotate", "check_summary", "cohort",
     "comorbidity", "conditions", "conflicts", "evaluate", "explorer", "faithfulness", "flags", "formats",
     "generate", "icd10", "load", "models", "patients", "plots", "privacy", "ranking", "read_notes", "review",
-    "search", "snapshot", "summarise", "terminology",
+    "scale", "search", "snapshot", "summarise", "terminology",
 ]  # fmt: skip
 
 

@@ -25,6 +25,9 @@ WORD = re.compile(r"[^\W\d_][^\W_]*|\d+")
 BRACKET = re.compile(r"\(([^()]{2,100})\)")
 SHORT = re.compile(r"[A-Za-z][A-Za-z0-9/&-]{1,9}")
 SHORT_BEFORE = re.compile(rf"(?<![\w/&-])(?P<short>{SHORT.pattern})\s?\Z")
+NUMBERED = re.compile(
+    r"\s?#?\s?\d{1,3}(?![\w%/.-]*[\w%/])(?! ?(?:x|times|h|hrs?|hours?|days|sessions|per)\b)"
+)  # "HD#2", "HD 4,"
 CLAUSE = re.compile(r"[.,;:!?()\[\]]|\n\s*[\n*•-]")  # a long form goes over none of these
 JOINING = frozenset(["of", "the", "and", "or", "to", "in", "for", "with", "on", "by", "a", "an", "due", "from"])
 
@@ -56,7 +59,10 @@ class _Words:
         self._bounds = [0, *starts, len(text)]
 
     def near(self, start: int, end: int, section: Section | None) -> set[str]:
-        """Give the words near and in the sentence, or line, or the header before it: as is, in lower case, singular."""
+        """Give the words near and in the sentence, or line, or the header before it: as is, in lower case, singular.
+
+        "#" stands for a number right after the mention.
+        """
         i = bisect_right(self._bounds, start)
         low, high = self._bounds[i - 1 : i + 1]
         if section and 0 <= low - section.end < 10 and "\n" not in self._text[section.end : low]:
@@ -64,6 +70,8 @@ class _Words:
         first, last = (bisect_left(self._words, (offset, "")) for offset in (start, end))
         around = self._words[max(0, first - NEAR) : first] + self._words[last : last + NEAR]
         words = {form for offset, word in around if low <= offset < high for form in (word, word.lower())}
+        if NUMBERED.match(self._text, end):
+            words.add("#")
         return words | {word[:-1] for word in words if word.endswith("s") and len(word) > 3}
 
 

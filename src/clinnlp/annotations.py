@@ -54,6 +54,9 @@ class Annotations:
         """Write the tables as CSV (or Parquet) into a folder, with `report.html` beside them.
 
         The text of the notes is in the table `notes` and in the report: keep the folder where the notes may be kept.
+        Cells of the CSV files are the words of the note, character for character, also those that begin as a formula
+        does ("=", "+", "-", "@"), since offsets must hold: a spreadsheet should import these columns as text, or be
+        given `clinnlp.formats.write(result, path, "excel")`, in which no cell is a formula.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 
-from clinnlp.errors import ClinnlpError, InputError
+from clinnlp.errors import ClinnlpError, InputError, MissingExtraError
 
 app = typer.Typer(help="Find, summarise and flag conditions in de-identified clinical notes.", no_args_is_help=True)
 console = Console(stderr=True)
@@ -17,6 +19,7 @@ console = Console(stderr=True)
 T = TypeVar("T")
 
 DONE_WITH_ERRORS, COULD_NOT_RUN, INTERRUPTED = 1, 2, 130
+CHECKED = 500  # notes that are read together when identifiers are counted
 
 
 @app.callback()
@@ -45,8 +48,15 @@ def analyse(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run in --out.")] = False,
     cache: Annotated[Path | None, typer.Option(help="File of findings, for texts that later runs meet again.")] = None,
     chunk_size: Annotated[int, typer.Option(min=1, help="Notes that are read, and kept, together.")] = 64,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse notes that may hold identifiers.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Kind of identifier to leave out, such as date; may be repeated.")
+    ] = None,
 ) -> None:
     """Annotate notes and write tables and, for up to 1,000 notes, a report.
+
+    What may identify a person in the first 500 notes is counted first, by kind; in all of them with --strict. To mask
+    it, analyse what clinnlp privacy --mask writes: the offsets in the tables are then those of the masked notes.
 
     Exit codes: 0 done, 1 done but some notes are in the table errors, 2 could not run, 130 interrupted: the tables hold
     what was read until then, and --resume goes on.
@@ -59,6 +69,8 @@ def analyse(
     }  # fmt: skip
     recipe = Recipe(ner, tuple(exclude or ()), conditions, summary_sentences=summary_sentences)
     try:
+        if strict or not resume:
+            _screen(notes, format, columns, strict=strict, ignore=ignore or ())
         outcome = _with_progress(
             lambda tick: annotate_corpus(
                 notes, out, recipe=recipe, columns=columns, format=format, jobs=jobs, resume=resume, cache=cache,
@@ -79,6 +91,32 @@ def analyse(
         raise typer.Exit(INTERRUPTED)
     if outcome.rows["errors"]:
         raise typer.Exit(DONE_WITH_ERRORS)
+
+
+def _screen(
+    notes: Path, format: str | None, columns: dict[str, str | None], *, strict: bool, ignore: Iterable[str]
+) -> None:
+    """Say how many identifiers of each kind the first notes may hold; `strict`: all notes, and as an error."""
+    from clinnlp.formats import read_chunks
+    from clinnlp.notes import read_note_chunks
+    from clinnlp.privacy import check, count_kinds
+
+    chunks = read_note_chunks(notes, CHECKED, **columns) if format is None else read_chunks(notes, format, CHECKED)
+    kinds: Counter[str] = Counter()
+    try:
+        for chunk in chunks if strict else islice(chunks, 1):
+            kinds.update(check(chunk, ignore=ignore)["kind"])
+    except MissingExtraError as error:
+        if strict:
+            raise
+        console.print(f"The notes were not checked for identifiers. {error}", markup=False, highlight=False)
+        return
+    if not kinds:
+        return
+    message = f"The notes may hold identifiers: {count_kinds(kinds.elements())}. clinnlp privacy lists them."
+    if strict:
+        raise InputError(message)
+    console.print(message, highlight=False, soft_wrap=True)
 
 
 def _with_progress(run: Callable[[Callable[..., None]], T], title: str) -> T:
@@ -107,21 +145,32 @@ def _with_progress(run: Callable[[Callable[..., None]], T], title: str) -> T:
 
 @app.command()
 def privacy(
-    notes: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet file, or a folder of .txt files.")],
+    notes: Annotated[
+        Path, typer.Argument(help="CSV, TSV, JSONL or Parquet file, folder of .txt files, or notebook (its outputs).")
+    ],
     strict: Annotated[bool, typer.Option("--strict", help="Fail when something is found.")] = False,
-    mask: Annotated[bool, typer.Option("--mask", help="Write the notes with placeholders to --out.")] = False,
+    mask: Annotated[bool, typer.Option("--mask", help="Write a copy with placeholders to --out.")] = False,
     out: Annotated[Path | None, typer.Option(help="CSV file of what was found, or with --mask of the notes.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Kind to leave out, such as date; may be repeated.")] = None,
 ) -> None:
-    """List what may identify a person in notes, without their text."""
+    """List what may identify a person in notes or in the outputs of a notebook, without their text."""
     from clinnlp.notes import read_notes
-    from clinnlp.privacy import check, refuse
+    from clinnlp.privacy import check, count_kinds, refuse
     from clinnlp.privacy import mask as masked
+    from clinnlp.privacy_notebook import mask_outputs
 
     ignored = ignore or []
     try:
         if mask and out is None:
             raise InputError("--mask writes a new file. Name it with --out.")
+        if notes.suffix == ".ipynb":
+            if out and not mask:
+                raise InputError("The identifiers of a notebook are not listed. Give --mask, or leave --out out.")
+            kinds = mask_outputs(notes, out, ignore=ignored)
+            if strict and kinds and not mask:
+                raise InputError(f"The outputs may hold identifiers: {count_kinds(kinds)}.")
+            console.print(f"{notes.name}. Identifiers found in outputs: {count_kinds(kinds)}.", highlight=False)
+            return
         table = read_notes(notes)
         found = check(table, ignore=ignored)
         if out:
@@ -131,8 +180,7 @@ def privacy(
     except (ClinnlpError, OSError) as error:
         console.print(f"clinnlp: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(COULD_NOT_RUN) from None
-    counts = ", ".join(f"{n} {kind}" for kind, n in found["kind"].value_counts().sort_index().items()) or "none"
-    console.print(f"{len(table)} notes. Identifiers found: {counts}.", highlight=False)
+    console.print(f"{len(table)} notes. Identifiers found: {count_kinds(found['kind'])}.", highlight=False)
 
 
 @app.command()

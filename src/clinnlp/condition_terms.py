@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from clinnlp.overlaps import Overlaps, find_inner
 from clinnlp.schema import FLAG_STATUSES
 from clinnlp.spelling import Spelling
 from clinnlp.vocabulary import WORD, load_vocabulary
@@ -69,9 +70,13 @@ class Conditions(Mapping[str, "Condition"]):
         """Find what states a condition, its assertion left to the context: start, end, condition and rule."""
         words = self._words(text)
         hits = [*self._find_terms(text, words), *self._find_phrases(text, words, (None, LOOK_ALIKE))]
-        look_alikes = [hit for hit in hits if self._is_look_alike(hit)]
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for start, end, condition, _ in filter(self._is_look_alike, hits):
+            spans.setdefault(condition, []).append((start, end))
+        look_alikes = {condition: Overlaps(own) for condition, own in spans.items()}
         kept = [h for h in hits if not self._is_look_alike(h) and not _is_part(h, look_alikes)]
-        return sorted(h for h in kept if not (self.is_wider(h[3]) and _is_inside(h, kept)))
+        inner = find_inner(h[:2] for h in kept)
+        return sorted(h for h in kept if not (self.is_wider(h[3]) and h[:2] in inner))
 
     def is_wider(self, rule: str) -> bool:
         """Say whether a rule is that of a broader term, which leaves a condition open when it is stated."""
@@ -153,16 +158,10 @@ def _end(text: str, words: list[tuple[int, int, str]], i: int, term: Term) -> in
     return words[last][1]
 
 
-def _is_part(hit: Hit, look_alikes: list[Hit]) -> bool:
+def _is_part(hit: Hit, look_alikes: Mapping[str, Overlaps]) -> bool:
     """Say whether a look-alike of the condition overlaps the hit, unless the hit is the longer term around it."""
     start, end, condition, _ = hit
     return any(
-        other == condition and a < end and start < b and not (start <= a and b <= end and b - a < end - start)
-        for a, b, other, _ in look_alikes
+        not (start <= a and b <= end and b - a < end - start)
+        for a, b in (look_alikes[condition].of(start, end) if condition in look_alikes else ())
     )
-
-
-def _is_inside(hit: Hit, hits: list[Hit]) -> bool:
-    """Say whether a hit is a part of a longer one ("pulmonary disease" in "chronic obstructive pulmonary disease")."""
-    start, end, *_ = hit
-    return any(a <= start and end <= b and b - a > end - start for a, b, *_ in hits)

@@ -174,20 +174,32 @@ def _read_condition(entry: Any, where: str, *, own: bool = True) -> Condition:
     """Check one entry of a file, a user's own down to its patterns, and make it a definition."""
     where = f"{where}, condition {entry.get('id')!r}" if isinstance(entry, dict) else where
     values = _checked(Condition, entry, where)
-    for term in (t for key in (*STATES, "look_alikes") for t in values.get(key, ())):
-        if not is_balanced(term):
-            raise ResourceError(f"{where}: a bracket of the term {term!r} is not closed or not opened. Correct it.")
+    for key in (*STATES, "look_alikes", "phrase_words"):
+        for term in values.get(key, ()):
+            _check_term(term, f"{where}, {key}")
+    for word in values.get("phrase_words", ()):
+        if not WORD.fullmatch(word):
+            raise ResourceError(f"{where}, phrase_words: {word!r} is not one word. Give the words one by one.")
     for key in ("names", "wider", "states_it", "look_alikes"):
         values[key] = tuple(dict.fromkeys(p for t in values.get(key, ()) for e in expand(t) for p in plurals(e)))
     values["abbreviations"] = tuple(p for t in values.get("abbreviations", ()) for a in expand(t) for p in (a, f"{a}s"))
-    empty = [t for key in STATES for t in values.get(key, ()) if not WORD.search(t)]
-    if empty:
-        raise ResourceError(f"{where}: the term {empty[0]!r} has no word. Remove it.")
     values["phrases"] = tuple(_read_phrase(p, where, own) for p in values.get("phrases", ()))
     values["conflicts"] = tuple(_read_conflict(c, where, own) for c in values.get("conflicts", ()))
-    for key, cls in (("medications", DrugRule), ("measurements", ValueRule)):
+    for key, cls, names in (("medications", DrugRule, "names"), ("measurements", ValueRule, "tests")):
         values[key] = tuple(cls(**_checked(cls, rule, f"{where}, {key}")) for rule in values.get(key, ()))
+        for name in (n for rule in values[key] for n in getattr(rule, names)):
+            _check_term(name, f"{where}, {key}")
     return Condition(**values)
+
+
+def _check_term(term: Any, where: str) -> None:
+    """Check that a term is text with closed brackets, and that each of its alternatives has a word."""
+    if not isinstance(term, str):
+        raise ResourceError(f"{where}: the term {term!r} is no text. Put it in quotes.")
+    if not is_balanced(term):
+        raise ResourceError(f"{where}: a bracket of the term {term!r} is not closed or not opened. Correct it.")
+    if not all(WORD.search(written) for written in expand(term)):
+        raise ResourceError(f"{where}: the term {term!r}, or an alternative of it, has no word. Remove it.")
 
 
 def _read_phrase(entry: Any, where: str, own: bool) -> Phrase:

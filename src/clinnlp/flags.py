@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from spacy.tokens import Doc, Span
 
 from clinnlp.components.extensions import CONDITIONS, text_of
+from clinnlp.overlaps import Overlaps
 from clinnlp.resources import read_yaml
 from clinnlp.schema import FLAG_STATUSES, POLARITY, Evidence, Flag, Measurement
 
@@ -145,8 +146,9 @@ def _terms(doc: Doc, conditions: Conditions, phrases: list[PhraseHit]) -> Iterat
     inside: dict[str, list[tuple[int, int]]] = {}
     for start, end, condition, *_ in phrases:
         inside.setdefault(condition, []).append((start, end))
+    taken = {condition: Overlaps(spans) for condition, spans in inside.items()}
     for span in doc.spans.get(CONDITIONS, ()):
-        if any(a < span.end_char and span.start_char < b for a, b in inside.get(span.label_, ())):
+        if span.label_ in taken and taken[span.label_].of(span.start_char, span.end_char):
             continue
         status = _status(span, conditions)
         yield _evidence(span, span.label_, status, span.id_, span._.assertion), status, STATED

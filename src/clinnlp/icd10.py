@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SYSTEM = "ICD-10-CM"
-ASIDE = re.compile(r"\s*(?:\([^)]*\)|\[[^\]]*\])")
+ASIDE = re.compile(r"(?<!\s)\s*+(?:\([^)]*\)|\[[^\]]*\])")
 UNSAID = re.compile(
     r"\b(?:not otherwise specified|site not specified|NOS|unspecified(?: (?:organism|type|cause|site|severity))?)\b",
     re.I,

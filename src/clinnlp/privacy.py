@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from clinnlp.errors import InputError
+from clinnlp.name_lists import load_lists
 from clinnlp.names import Finder, NameReader, lower_case
 from clinnlp.resources import read_yaml
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 COLUMNS = {"note_id": "str", "start": "int64", "end": "int64", "kind": "str", "score": "float64", "rule": "str"}
 SHOWN = 10  # note ids in a message
 NUMERIC_DATE = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{4}[/.-]\d{1,2}[/.-]\d{1,2}")
-RANGE_OF_GRADES = re.compile(r"(?i)\b(?:pain|scale|strength|scores?|vision|acuity|power|severity|reflexes)\b[^.\n]*$")
+RANGE_OF_GRADES = re.compile(
+    r"(?i)\b(?:pain|scale|strength|scores?d?|vision|acuity|power|severity|reflexes|rr|resp\w*|phq-?\d?|gad-?7?|gcs|mmse|moca"
+    r"|braden|tinetti|nihss|bipap|cpap|peep|iop|snellen|ratio|nodes?|cores?|va|bp|apgars?)\b[^.\n]*$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def load_rules() -> Rules:
     return Rules(
         patterns=tuple(_compile(rule, parts) for rule in data["patterns"]),
         hidden=tuple(Finder.of(rule, "pattern", parts) for rule in (*data["placeholders"], *data["harmless"])),
-        names=NameReader(data),
+        names=NameReader(data, load_lists()),
         masks={kind: entry["mask"] for kind, entry in data["kinds"].items()},
     )
 
@@ -132,7 +136,7 @@ def check(notes: pd.DataFrame, *, ignore: Iterable[str] = ()) -> pd.DataFrame:
     """
     import pandas as pd
 
-    ignored = _known(ignore)
+    ignored = known_kinds(ignore)
     rows = [
         (note_id, i.start, i.end, i.kind, i.score, i.rule)
         for note_id, text in _texts(notes)
@@ -168,7 +172,7 @@ def mask(notes: str | pd.DataFrame, *, ignore: Iterable[str] = ()) -> str | pd.D
     >>> mask("Mrs. Okafor, 93 y/o, seen 3/14/2019.")
     'Mrs. [NAME], [AGE] y/o, seen [DATE].'
     """
-    ignored = _known(ignore)
+    ignored = known_kinds(ignore)
     if isinstance(notes, str):
         return _mask(notes, ignored)[0]
     _require_columns(notes)
@@ -202,14 +206,57 @@ def refuse(notes: pd.DataFrame, *, ignore: Iterable[str] = ()) -> None:
     found = check(notes, ignore=ignore)
     if not len(found):
         return
-    counts = Counter(found["kind"])
-    kinds = ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
     ids = list(dict.fromkeys(found["note_id"]))
     some = ", ".join(ids[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
     raise InputError(
-        f"{len(ids)} of {len(notes)} notes may hold identifiers: {kinds}. Notes: {some}. "
+        f"{len(ids)} of {len(notes)} notes may hold identifiers: {count_kinds(found['kind'])}. Notes: {some}. "
         "See clinnlp.privacy.check(notes) for the places; de-identify the notes, or use clinnlp.privacy.mask(notes)."
     )
+
+
+def guard(notes: pd.DataFrame, mode: Literal["warn", "strict", "mask"], *, ignore: Iterable[str] = ()) -> pd.DataFrame:
+    """Look for what may identify a person before notes are used; give the notes, with "mask" their masked copy.
+
+    Parameters
+    ----------
+    notes
+        A table with the columns `note_id` and `text`.
+    mode
+        "warn" says in a warning how many of each kind were found, "strict" refuses as `refuse`, "mask" is `mask`.
+    ignore
+        Kinds that identify nobody here, such as "date" where de-identification shifted the dates.
+
+    Raises
+    ------
+    InputError
+        When the mode is unknown, or as `refuse` and `mask` raise it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> guard(pd.DataFrame({"note_id": ["a"], "text": ["Mrs. Okafor is well."]}), "mask")["text"].tolist()
+    ['Mrs. [NAME] is well.']
+    """
+    if mode == "mask":
+        return mask(notes, ignore=ignore)
+    if mode == "strict":
+        refuse(notes, ignore=ignore)
+    elif mode != "warn":
+        raise InputError(f"Got the privacy mode {mode!r}. Give 'warn', 'strict' or 'mask'.")
+    elif len(found := check(notes, ignore=ignore)):
+        import warnings
+
+        warnings.warn(f"Notes may hold identifiers: {count_kinds(found['kind'])}.", stacklevel=2)
+    return notes
+
+
+def count_kinds(kinds: Iterable[str]) -> str:
+    """Write how many of each kind there are, the most frequent first.
+
+    >>> count_kinds(["name", "date", "name"]), count_kinds([])
+    ('2 name, 1 date', 'none')
+    """
+    return ", ".join(f"{n} {kind}" for kind, n in Counter(kinds).most_common()) or "none"
 
 
 def _texts(notes: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -229,7 +276,7 @@ def _require_columns(notes: pd.DataFrame) -> None:
         )
 
 
-def _known(ignore: Iterable[str]) -> frozenset[str]:
+def known_kinds(ignore: Iterable[str]) -> frozenset[str]:
     """Give the kinds to ignore as a set, all of which must exist."""
     ignored, kinds = frozenset([ignore] if isinstance(ignore, str) else ignore), load_rules().masks
     if unknown := ignored - kinds.keys():
@@ -269,6 +316,13 @@ def _checked(text: str, match: re.Match[str], group: int, check: str, names: Nam
     match check:
         case "person":
             return names.person(text, start, end)
+        case "town":
+            return names.town(text, start)
+        case "in-town":
+            passed = names.town(text, start) is not None
+        case "subject" | "owner" | "actor":
+            passed = names.is_alone(text, start, end, listed=check == "subject", doubtful=check == "actor")
+            start = names.with_initials(text, start)
         case "inverted":
             passed = names.is_inverted(value)
         case "named":

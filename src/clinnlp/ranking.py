@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 
 import numpy as np
 from spacy.tokens import Doc, Span
@@ -37,11 +38,12 @@ def features(doc: Doc, sentences: Sequence[Span]) -> Iterator[dict[str, float]]:
     categories = [s._.section or "none" for s in sentences]
     words = [WORD.findall(s.text.lower()) for s in sentences]
     counts = [Counter(w) for w in words]
-    whole: Counter[str] = sum(counts, Counter())
+    whole = Counter(chain.from_iterable(words))
     telling: defaultdict[str, set[str]] = defaultdict(set)
     for category, its in zip(categories, words, strict=True):
         telling[category].update(its)
     ents = _ents_of(doc, sentences)
+    had = {s.category for s in sections}
     first_under: set[int] = set()
     place, previous = 0, ""
     for i, (sentence, category) in enumerate(zip(sentences, categories, strict=True)):
@@ -65,7 +67,7 @@ def features(doc: Doc, sentences: Sequence[Span]) -> Iterator[dict[str, float]]:
             **{f"like {c}": sum(w in telling[c] for w in counts[i]) / n for c in TELLING if c != category},
             **{f"word {word}": 1.0 for word in counts[i]},
             **{f"start {k} {word}": 1.0 for k, word in enumerate(words[i][:3])},
-            **{f"has {c} {category}": 0.5 for c in {s.category for s in sections}},
+            **{f"has {c} {category}": 0.5 for c in had},
         }  # fmt: skip
         if section not in first_under:
             found |= {f"first of {category}": 1.0, **{f"first under {word}": 1.0 for word in header}}

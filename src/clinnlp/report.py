@@ -165,7 +165,7 @@ def _note(note: Row, by_note: Row) -> Row:
         "id": note_id,
         "date": _day(note["date"]),
         "type": note["note_type"],
-        "html": highlight(note["text"], by_note["entities"][note_id], by_note["sections"][note_id]),
+        "html": highlight(note["text"] or "", by_note["entities"][note_id], by_note["sections"][note_id]),
         **{name: by_note[name][note_id] for name in ("summaries", "medications", "measurements")},
     }
 

@@ -172,20 +172,26 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Build the table `name` from rows, with its columns in order, its types, and sorted.
+    """Build the table `name` from rows, with its columns in order, its types, and sorted as `sort_table` does.
 
-    Rows are sorted by note (or patient), then start, then end; a summary by note, kind as listed, then rank.
     Missing cells are missing values.
     """
     import pandas as pd
 
     columns = TABLES[name]
-    frame = pd.DataFrame(list(rows), columns=list(columns)).astype(columns)
+    return sort_table(name, pd.DataFrame(list(rows), columns=list(columns)).astype(columns))
+
+
+def sort_table(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows of the table `name` by note (or patient), then start, then end; a summary by kind as listed and rank.
+
+    Rows that are alike in these stay in their order.
+    """
     if name == "summaries":
         order = frame["kind"].map({kind: i for i, kind in enumerate(SUMMARY_KINDS)})
         frame = frame.assign(_kind=order).sort_values(["note_id", "_kind", "rank"], kind="stable").drop(columns="_kind")
     else:
-        keys = [c for c in ("note_id", "patient_id", "start", "end", "condition") if c in columns]
+        keys = [c for c in ("note_id", "patient_id", "start", "end", "condition") if c in TABLES[name]]
         frame = frame.sort_values(keys, kind="stable")
     return frame.reset_index(drop=True)
 

@@ -18,7 +18,7 @@ LEAD = 60  # characters before a drug in which its leading parts are looked for
 BREAK = re.compile(r"[.;!?](?=\s|$)|\n[ \t\r]*\n|\n[ \t]*(?:[-*•#]|\d{1,2}[.)][ ])|\[[ xX]?\]")
 SENTENCE = re.compile(r"\s*(?:$|[A-Z(\[#*•-]|\d{1,2}[.)])")  # what follows the full stop of a sentence
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
-NEXT_TO = re.compile(r"[ \t]*[,:/(-]?[ \t]*(?:\r?\n[ \t]*)?(?:and[ ]|or[ ])?")
+NEXT_TO = re.compile(r"[ \t]*+(?:[,:/(-][ \t]*+)?(?:\r?\n[ \t]*+)?(?:and[ ]|or[ ])?")
 CHANGED = re.compile(r"\bfrom[ ]$")
 
 

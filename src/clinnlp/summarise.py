@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import cache
 from math import inf
@@ -223,7 +224,10 @@ def _results(doc: Doc) -> Iterator[tuple[str, Span]]:
 def _plans(doc: Doc, sentences: list[Span]) -> Iterator[Span]:
     """Give the sentences of the plan that say what is to be done: with a verb, a drug, a procedure or a test."""
     verb = re.compile(read_yaml("summary.yml")["plan"], re.IGNORECASE)
+    named = [e for e in doc.ents if e.label_ in PLANNED]
+    starts = [e.start for e in named]
     for s in sentences:
-        planned = s._.section in ("assessment_plan", "discharge_instructions")
-        if planned and (verb.search(s.text) or any(e.label_ in PLANNED for e in s.ents)):
-            yield s
+        if s._.section in ("assessment_plan", "discharge_instructions"):
+            first = bisect_left(starts, s.start)  # of the entities not before the sentence
+            if verb.search(s.text) or (first < len(named) and named[first].end <= s.end):
+                yield s

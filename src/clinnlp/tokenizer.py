@@ -7,6 +7,7 @@ term that a reader would see as a word starts and ends at a token boundary.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import spacy
 from spacy.language import Language
@@ -14,6 +15,21 @@ from spacy.tokenizer import Tokenizer
 
 MAX_LENGTH = 20_000_000  # characters; spaCy's own limit protects parsers that this pipeline does not have
 SPLIT = re.compile(r"\d+(?:[.,]\d+)*|[^\w\s]|_")
+EMPTY = re.compile("")
+
+
+class Splitter:
+    """Finds where to split what stands between spaces.
+
+    spaCy takes prefixes off one by one, each time with a copy of the rest, which never ends for a million full stops;
+    infixes it finds at once, but for one at the beginning: a split without characters behind it takes its place.
+    """
+
+    pattern = SPLIT.pattern
+
+    def finditer(self, text: str) -> Iterator[re.Match[str] | None]:
+        """Find the places, in order."""
+        return (match if match.start() else EMPTY.match(text, match.end()) for match in SPLIT.finditer(text))
 
 
 def blank() -> Language:
@@ -23,6 +39,6 @@ def blank() -> Language:
     ['T', '2', 'DM', ',', 'HTN', '.', 'Cr', '1.4', '-', '>', '2.1']
     """
     nlp = spacy.blank("en")
-    nlp.tokenizer = Tokenizer(nlp.vocab, prefix_search=SPLIT.match, infix_finditer=SPLIT.finditer)
+    nlp.tokenizer = Tokenizer(nlp.vocab, infix_finditer=Splitter().finditer)
     nlp.max_length = MAX_LENGTH
     return nlp

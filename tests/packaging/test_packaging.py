@@ -31,7 +31,7 @@ def test_environment_repeats_the_names_and_ranges_of_the_project():
     assert listed.pop("python") == PROJECT["requires-python"]
     assert listed.pop("pip") == ""
     assert listed == {name: ranges for name, ranges in wanted.items() if name not in BY_PIP_ALONE}
-    assert environment["dependencies"][-1] == {"pip": ["-e ."]}
+    assert environment["dependencies"][-1] == {"pip": ['-e ".[privacy]"']}
 
 
 def test_every_entry_point_can_be_loaded():

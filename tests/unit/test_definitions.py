@@ -78,6 +78,15 @@ BAD = {
     f"conflicts: [{{id: sides, of: [a, b], with: c, {SIDES}}}]": "unknown key 'with'",
     f"conflicts: [{{id: sides, of: [a, b], other: nowhere, {SIDES}}}]": "no known condition in conflict 'nowhere'",
     "parents: [nowhere]": "no known parent 'nowhere'",
+    "look_alikes: ['']": "look_alikes: the term '', or an alternative of it, has no word",
+    "look_alikes: ['(own|) ']": "look_alikes: the term '(own|) ', or an alternative of it, has no word",
+    "abbreviations: ['-']": "abbreviations: the term '-', or an alternative of it, has no word",
+    "wider: [1]": "wider: the term 1 is no text",
+    "states_it: [null]": "states_it: the term None is no text",
+    "phrase_words: ['']": "phrase_words: the term '', or an alternative of it, has no word",
+    "phrase_words: [two words]": "phrase_words: 'two words' is not one word",
+    "medications: [{names: [''], source: s}]": "medications: the term '', or an alternative of it, has no word",
+    "measurements: [{tests: [2], source: s, at_least: 1}]": "measurements: the term 2 is no text",
 }  # fmt: skip
 
 

@@ -1,9 +1,13 @@
 """The model component, on a tiny BERT whose weights are set by hand: each word has a known tag."""
 
+import re
+
 import pytest
 
 import clinnlp
+from clinnlp.components import ner
 from clinnlp.errors import ModelError
+from clinnlp.models.token_classifier import Prediction
 from clinnlp.tokenizer import blank
 
 TAGS = ["O", "B-Sign_symptom", "I-Sign_symptom", "B-Chemical"]
@@ -127,6 +131,20 @@ def test_unknown_labels_keep_their_names(folder, monkeypatch):
 @pytest.mark.parametrize("between", ["\n", "\t", "    "], ids=["line", "tab", "column"])
 def test_a_new_line_or_column_starts_a_new_entity(nlp, between):
     assert found(nlp(f"chest{between}pain")) == [("chest", "SYMPTOM"), ("pain", "SYMPTOM")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1. pain\n2) fever\n(3) cough", []),
+        ("Plan:\n1. pain\n2. fever 7.", [("7", "RESULT")]),
+        ("WBC was\n12. fever", [("12", "RESULT")]),
+        ("2.5 fever\n1.5 pain", [("2.5", "RESULT"), ("1.5", "RESULT")]),
+    ],
+)
+def test_the_numbers_of_a_list_are_no_entities(text, expected):
+    numbers = [Prediction(m.start(), m.end(), "RESULT", 0.9) for m in re.finditer(r"\d+(\.\d+)?", text)]
+    assert found(ner._add(blank().make_doc(text), numbers)) == expected
 
 
 def test_docs_in_a_batch_give_what_they_give_alone(nlp):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,6 +25,9 @@ CURRENT = re.compile(r"\b(?:this is|current|currently|now|today|presents|present
 ATTACHED = re.compile(r"\b(?:with|w/)\s")
 CHRONIC = re.compile(r"\bchronic(?:ally)?\s+$")
 LETTER = re.compile(r"[^\W\d_]")
+PARENT = re.compile(r"(?:(?:grand)?(?:mother|father|parent|ma|pa)|mom|dad|mum|twin)\b")
+DIED = re.compile(r"\b(?:died|dies|deceased|passed|succumbed)\b")
+FILLED = re.compile(r"\S")
 PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
 ORDER = ("family", "negated", "hypothetical", "uncertain", "historical")
 SECTION_RULES = {
@@ -101,13 +104,16 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 class _Finder:
     """Assesses the mentions of one text by the cues around them."""
 
-    def __init__(self, text: str, bounds: list[tuple[int, int]]) -> None:
+    def __init__(self, text: str, bounds: list[tuple[int, int]], sections: Sequence[Section] = ()) -> None:
         self.text, self.low = text, lower(text)
         self.sentences = Sentences(bounds)
-        marks = find_marks(text)
+        self.first_paragraphs: dict[int, int] = {}
+        marks = find_marks(text, sections)
         empty = [cue for cue in marks if cue.rule.id == "form.box" and "negated" in cue.rule.axes]
         words = [  # "[ ] NKDA" does not say NKDA
-            cue for cue in find_cues(text, self.sentences) if not any(e.low <= cue.start < e.high for e in empty)
+            cue
+            for cue in find_cues(text, self.sentences)
+            if not any(e.low <= cue.start < e.high for e in empty) and not self._is_patient(cue, sections)
         ]
         cues = sorted(words + marks, key=lambda cue: cue.start)
         self.starts = [cue.start for cue in cues]
@@ -128,6 +134,16 @@ class _Finder:
         if background is None or "historical" in reasons:
             return Assertion(start, end, **reasons)  # type: ignore[arg-type]
         return Assertion(start, end, **reasons, historical=background, is_background=True)
+
+    def _is_patient(self, cue: Cue, sections: Sequence[Section]) -> bool:
+        """Whether a word for a parent means the patient: "54-year-old mother with gout", not in the family history."""
+        start = cue.start
+        if cue.rule.axes != ("family",) or not PARENT.match(self.low, start) or DIED.search(self.low, start, cue.end):
+            return False
+        section = section_at(sections, start)
+        before = self.low[max(self.sentences.around(start)[0], start - 120) : start]
+        is_described = _terms("parents").search(before) and not _terms("relatives").search(before)
+        return bool(is_described) and (section is None or section.category != "family_history")
 
     def _alone(self, start: int, end: int, section: Section | None) -> Reason | None:
         """Why a mention is history by itself: a habit, or outside any section a lasting disease alone in its line."""
@@ -186,19 +202,27 @@ class _Finder:
         """Add what the section alone says of a mention that no cue denies."""
         rule = SECTION_RULES[section.category]
         first, last = self.sentences.around(start)
+        near = max(first, start - REACH)
         axis = rule.axes[0]
         if axis in reasons or (axis == "family" and "negated" in reasons):
             return
         if section.category in ("family_history", "allergies"):
-            body = self.text[section.body_start : start].lstrip()
-            patient = PATIENT.search(self.low, max(first, section.start), start)
-            if PARAGRAPH.search(body) or (patient and axis == "family"):
+            patient = PATIENT.search(self.low, max(near, section.start), start)
+            if self._first_paragraph(section) < start or (patient and axis == "family"):
                 return
-        elif CURRENT.search(self.low, first, start):
+        elif CURRENT.search(self.low, near, start):
             return
         if axis == "historical" and not self._is_over(start, end, section.category):
             axis = BACKGROUND
         reasons.setdefault(axis, Reason("", start, start, rule.id, (first, last)))
+
+    def _first_paragraph(self, section: Section) -> int:
+        """Where the first paragraph of a section ends."""
+        if section.start not in self.first_paragraphs:
+            begin = FILLED.search(self.text, section.body_start)
+            after = PARAGRAPH.search(self.text, begin.start()) if begin else None
+            self.first_paragraphs[section.start] = after.start() if after else len(self.text)
+        return self.first_paragraphs[section.start]
 
     def _is_over(self, start: int, end: int, category: str) -> bool:
         """Whether a mention in a section of the history is past, and no lasting condition."""
@@ -241,8 +265,8 @@ def find_assertions(doc: Doc, spans: Iterable[Span]) -> list[Assertion]:
         bounds = [(sentence.start_char, sentence.end_char) for sentence in doc.sents]
     else:
         bounds = split_sentences(text)
-    finder = _Finder(text, bounds)
     sections = doc._.sections
+    finder = _Finder(text, bounds, sections)
     return [finder.assess(s.start_char, s.end_char, section_at(sections, s.start_char)) for s in spans]
 
 

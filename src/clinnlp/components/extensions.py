@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
@@ -13,6 +14,10 @@ from clinnlp.schema import ASSERTIONS, AXES, Section
 
 TEXT, CODE, CODED = "clinnlp_text", "clinnlp_code", "clinnlp_coded"  # keys of `Doc.user_data`
 PARTS = ("code_system", "code", "code_name")
+TITLED = re.compile(  # not in capitals: MS and MR are diseases
+    r"\b(?:M(?:rs?|s|x|iss)|Dr|Prof(?:essor)?)\b\.?[ \t]+(?:[A-Z]\.?[ \t]+)?"
+    r"(?P<name>[^\W\d_a-zß-ÿ][\w'’]*(?:-[^\W\d_][\w'’]*)*)"
+)
 CONDITIONS = "conditions"  # the span group of condition terms: span.label_ is the condition, span.id_ the rule
 
 
@@ -22,6 +27,15 @@ def text_of(doc: Doc) -> str:
     if text is None:
         text = doc.user_data[TEXT] = doc.text
     return text
+
+
+def find_named(text: str) -> set[int]:
+    """Find the characters of names after a title ("Ms Gout"), which are no findings and no cues.
+
+    >>> sorted(find_named("Dr Foot saw MS."))
+    [3, 4, 5, 6]
+    """
+    return {i for match in TITLED.finditer(text) for i in range(*match.span("name"))}
 
 
 def _assertion(span: Span) -> str:
@@ -40,9 +54,7 @@ def _assertion(span: Span) -> str:
 def section_at(sections: Sequence[Section], position: int) -> Section | None:
     """Find the section whose header or body holds the character at `position`."""
     i = bisect_right(sections, position, key=lambda s: s.start) - 1
-    while i >= 0 and position >= sections[i].body_end:
-        i -= 1
-    return sections[i] if i >= 0 else None
+    return sections[i] if i >= 0 and position < sections[i].body_end else None
 
 
 def _section(span: Span) -> str | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from clinnlp.components.extensions import section_at
 from clinnlp.components.scope import EDGE, Cue, Rule
+from clinnlp.schema import Section
 
 ANSWERS = {
     "negated": (
@@ -25,13 +28,14 @@ OPTION = re.compile(rf"(?P<box>{BOX})\s*(?P<word>{CHOICES})\b")
 CHECKED = re.compile(r"[xX✓✔☑☒✗✘]")
 MARK = re.compile(
     rf"""(?=[\[(☐☑☒✓✔✗✘+\-–−—?:=.\t|\ ])(?:
-    (?P<choice>(?:{BOX})\s*(?:{CHOICES})\b(?:[ \t]*[/,|]?[ \t]*(?:{BOX})\s*(?:{CHOICES})\b)*)
+    (?P<choice>(?:{BOX})\s*(?:{CHOICES})\b(?:[ \t]*+(?:[/,|][ \t]*+)?(?:{BOX})\s*(?:{CHOICES})\b)*)
     |(?P<box>{BOX})
     |(?P<sign>\(\s?(?:[+\-–−](?:\s?ve)?|pos|neg|positive|negative|\?)(?:,[^)\n]{{0,20}})?\s?\)|\[[+\-–−]\])
     |(?P<bare>(?<![^\s,;:(/])[+\-–−](?=[A-Za-z]))
+    |(?P<spaced>(?<![^\s,;:(/])[+\-–−](?=[ ][A-Za-z]))
     |(?P<query>(?<![A-Za-z\d)?])\?[ ]?(?=[A-Za-z])|(?<=[A-Za-z])\?(?=[\s,;.)]|$)(?![ \t]*{PLAIN}))
     |(?P<pair>(?<=[\w)])[ ]{{1,9}}(?P<yn>(?-i:[YN]))(?=[ \t]*(?:[|,;\n\r]|$)|[ ]{{2}}))
-    |(?P<reply>(?:(?:[:?=]|[ \t][-–—]{{1,2}}(?=\s)|\.{{2,}}|(?<=\w)[-–](?=\s))[ \t]*["']?
+    |(?P<reply>(?:(?:[:?=]|[ \t][-–—]{{1,2}}(?=\s)|(?<!\.)\.{{2,}}|(?<=\w)[-–](?=\s))[ \t]*["']?
         |(?<![ \t|])(?:[ \t|]{{2,80}}|[\t|])(?={PLAIN}))
         (?P<word>{WORDS})\b
         (?=[ \t]*(?:[,.;|)\n\r\t"']|$|[ ]{{2}}
@@ -39,7 +43,11 @@ MARK = re.compile(
     )""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
-KINDS = ("choice", "box", "sign", "bare", "query", "pair", "reply")
+LEFT = 80  # characters before a sign in which the end of the item before it is looked for
+KINDS = ("choice", "box", "sign", "bare", "spaced", "query", "pair", "reply")
+ITEM_START = re.compile(r"(?:^|[,;:(/.])\s*$")
+BULLETED = re.compile(r"[ \t]*[+\-–−]\s")
+ASKED = (None, "review_of_systems", "present_illness", "chief_complaint", "physical_exam", "other")
 SEPARATOR = re.compile(r"[;|.](?=\s)|\t| {3,}")
 ITEM_END = {"box": re.compile(r"\.(?=\s)|[;|\n]"), "bare": re.compile(r"[,;.|\n)]|\band\b|\bvs\b| [+\-]")}
 KEY = re.compile(r"[A-Za-z][\w ,/()'-]{0,60}:\s*$")
@@ -49,28 +57,35 @@ ROW = re.compile(r"^(?P<item>[^\n]*?\S)[ ]{2,}(?P<x>[xX✓✔])(?=\s|$)", re.MUL
 RULES = {(kind, axis): Rule(f"form.{kind}", (axis,)) for kind in (*KINDS, "column") for axis in ANSWERS}
 
 
-def find_marks(text: str) -> list[Cue]:
+def find_marks(text: str, sections: Sequence[Section] = ()) -> list[Cue]:
     """Find the marks of forms in `text` as cues; their scope is the items that they speak of."""
     marks = list(MARK.finditer(text))
     form = any(mark["choice"] or (mark["box"] and CHECKED.search(mark[0])) for mark in marks)
     cues = _columns(text)
-    answered = {text.count("\n", 0, cue.start) for cue in cues}
-    line, at = 0, 0
-    numbered = []
-    for mark in marks:
-        line += text.count("\n", at, mark.start())
-        at = mark.start()
-        numbered.append((line, mark))
+    answered = set(_number_lines(text, (cue.start for cue in cues)))
+    numbered = zip(_number_lines(text, (mark.start() for mark in marks)), marks, strict=True)
     for line, group in groupby(numbered, key=lambda pair: pair[0]):
         if line not in answered:
-            cues += _read_line(text, [mark for _, mark in group], form)
+            cues += _read_line(text, [mark for _, mark in group], form, sections)
     return cues
 
 
-def _read_line(text: str, marks: list[re.Match[str]], form: bool) -> list[Cue]:
+def _number_lines(text: str, places: Iterable[int]) -> Iterator[int]:
+    """Give the number of the line of each place; the places are in order."""
+    line, at = 0, 0
+    for place in places:
+        line += text.count("\n", at, place)
+        at = place
+        yield line
+
+
+def _read_line(text: str, marks: list[re.Match[str]], form: bool, sections: Sequence[Section]) -> list[Cue]:
     start = text.rfind("\n", 0, marks[0].start()) + 1
     end = text.find("\n", marks[-1].start())
     end = len(text) if end < 0 else end
+    if any(mark["spaced"] for mark in marks):
+        signs = _spaced_signs(text, start, end, marks, section_at(sections, marks[0].start()))
+        marks = [mark for mark in marks if not mark["spaced"] or mark.start() in signs]
     boxes = [mark for mark in marks if mark["sign"] or mark["box"]]
     leads = bool(boxes) and _leads(text[start : boxes[0].start()])
     pairs, bares = (sum(mark[kind] is not None for mark in marks) for kind in ("pair", "bare"))
@@ -78,7 +93,7 @@ def _read_line(text: str, marks: list[re.Match[str]], form: bool) -> list[Cue]:
     for i, mark in enumerate(marks):
         kind = next(kind for kind in KINDS if mark[kind])
         axis = _axis(mark, kind, form)
-        if (kind == "pair" and pairs < 2) or (kind == "bare" and not _is_sign(text[start : mark.start()], mark, bares)):
+        if (kind == "pair" and pairs < 2) or (kind == "bare" and not _is_sign(_left(text, start, mark), mark, bares)):
             continue
         answered = kind == "box" and axis == "negated" and i + 1 < len(marks) and marks[i + 1]["reply"]
         if axis is None or answered:
@@ -87,7 +102,7 @@ def _read_line(text: str, marks: list[re.Match[str]], form: bool) -> list[Cue]:
         following = marks[i + 1].start() if i + 1 < len(marks) else end
         if kind in ("box", "sign") and leads:
             scope = _after(text, mark.end(), following, "box")
-        elif kind == "bare" or (kind == "query" and text[mark.end() : mark.end() + 1].isalpha()):
+        elif kind in ("bare", "spaced") or (kind == "query" and text[mark.end() : mark.end() + 1].isalpha()):
             scope = _after(text, mark.end(), following, "bare")
         else:
             scope = _before(text, previous, mark.start(), kind)
@@ -115,9 +130,37 @@ def _leads(before: str) -> bool:
     return bool(BULLET_LEFT.fullmatch(before) or KEY.search(before) or before.rstrip().endswith((".", ",", ";")))
 
 
+def _left(text: str, start: int, mark: re.Match[str]) -> str:
+    """What stands right before a mark of the line that begins at `start`."""
+    return text[max(start, mark.start() - LEFT) : mark.start()]
+
+
 def _is_sign(before: str, mark: re.Match[str], count: int) -> bool:
     """Whether "+" or "-" before a word is a sign, and not a bullet or a dash."""
     return mark[0] == "+" or count > 1 or before.rstrip().endswith((",", ";", ":", "(", "/"))
+
+
+def _spaced_signs(text: str, start: int, end: int, marks: list[re.Match[str]], section: Section | None) -> set[int]:
+    """Where "+ x" and "- x" of a line are signs: both stand there, or "- x, - y" outside a list."""
+    signs = [mark for mark in marks if mark["spaced"] and ITEM_START.search(_left(text, start, mark))]
+    minus = [mark for mark in signs if mark[0] != "+"]
+    if not minus:
+        return set()
+    first = minus[0].start()
+    is_bullet = not text[start:first].strip()
+    if is_bullet and len(minus) == 1 and _is_in_list(text, start, end):
+        return set()
+    category = section.category if section else None
+    mixed = len(minus) < len(signs) or any(mark[0] == "+" for mark in marks if mark["bare"])
+    keyed = category == "review_of_systems" and text[start:first].rstrip().endswith(":")
+    several = len(minus) > 1 and category in ASKED and ":" not in text[first:end]
+    return {mark.start() for mark in signs} if mixed or keyed or several else set()
+
+
+def _is_in_list(text: str, start: int, end: int) -> bool:
+    """Whether the line before or after the one from `start` to `end` has a bullet, too."""
+    before = text.rfind("\n", 0, max(start - 1, 0)) + 1
+    return bool((before < start and BULLETED.match(text, before)) or BULLETED.match(text, end + 1))
 
 
 def _after(text: str, start: int, limit: int, kind: str) -> tuple[int, int]:

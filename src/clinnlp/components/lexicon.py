@@ -13,7 +13,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
 from clinnlp.abbreviations import find_abbreviations, label_of, senses_of
-from clinnlp.components.extensions import CONDITIONS, text_of
+from clinnlp.components.extensions import CONDITIONS, find_named, text_of
 from clinnlp.vocabulary import MAX_WORDS, WORD, Term, Vocabulary, load_vocabulary
 
 if TYPE_CHECKING:
@@ -121,23 +121,26 @@ class Lexicon:
 
     def __call__(self, doc: Doc) -> Doc:
         """Add the terms of the doc."""
-        matches = self.conditions.match(text_of(doc))
+        named = find_named(text_of(doc))
+        matches = [m for m in self.conditions.match(text_of(doc)) if named.isdisjoint(range(m[0], m[1]))]
         group = [_span(doc, start, end, condition, rule) for start, end, condition, rule in matches]
         doc.spans[CONDITIONS] = SpanGroup(doc, name=CONDITIONS, spans=[s for s in group if s is not None])
         kept = [e for e in doc.ents if e._.source != MODEL]
-        terms = self._terms(doc, kept)
+        terms = self._terms(doc, kept, named)
         taken = {i for term in terms for i in range(term.start, term.end)}
         guesses = [e for e in doc.ents if e._.source == MODEL and taken.isdisjoint(range(e.start, e.end))]
+        guesses = [e for e in guesses if named.isdisjoint(range(e.start_char, e.end_char))]
         doc.ents = [*kept, *terms, *(e for e in guesses if self._is_likely(e))]
         return doc
 
-    def _terms(self, doc: Doc, kept: list[Span]) -> list[Span]:
-        """Give the dictionary terms that overlap no entity that is kept."""
+    def _terms(self, doc: Doc, kept: list[Span], named: set[int]) -> list[Span]:
+        """Give the dictionary terms that overlap no entity that is kept, and no name after a title."""
         taken = {i for e in kept for i in range(e.start, e.end)}
         spans: list[Span] = []
         for match in self._read_abbreviations(doc, find_terms(text_of(doc), self.vocabulary)):
             span = _span(doc, match.start, match.end, match.term.label)
-            if span is not None and taken.isdisjoint(range(span.start, span.end)):
+            is_free = named.isdisjoint(range(match.start, match.end))
+            if is_free and span is not None and taken.isdisjoint(range(span.start, span.end)):
                 span._.source, span._.score = "lexicon", 1.0
                 span._.code_system, span._.code = match.term.code_system, match.term.code
                 span._.code_name = match.term.name if match.term.code else None

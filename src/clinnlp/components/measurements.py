@@ -26,6 +26,7 @@ WRAP = 55  # a line of at least so many characters may go on in the next one
 LIST = 600  # characters after the head of a list of tests that may be in the list
 REACH = 250  # characters after a name in which its values are looked for
 
+ENDS = (("low", "above", "least"), ("high", "below", "most"))  # groups with the ends of a range of normal values
 DECIMAL_COMMA = re.compile(r",(?=\d{1,2}$)")
 MINUS = re.compile(r"^(?:[-−–][ ]?|minus[ ])")
 DASH = re.compile(r"[-–][ ]?$")
@@ -33,7 +34,7 @@ PAIR = (("upper", "first"), ("until", "last"))  # where the ends of a range stan
 LISTED = ("number", "score", "series", "panel")  # kinds of tests whose values may stand in a list
 PRONOUN = re.compile(r"\b(?:it|this|which|that|levels?)\b", re.IGNORECASE)
 FIRST = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]+")
-NUMBERED = re.compile(r"[ \t]*[:=-]?[ \t]*\d")  # what follows a weak name
+NUMBERED = re.compile(r"[ \t]*+(?:[:=-][ \t]*+)?\d")  # what follows a weak name
 CLAUSE = re.compile(r"[.;:\n]")
 CHANGE = re.compile(r"\b(?:up|down|by|increased|decreased|dropped|fell|rose)[ ]*$")
 
@@ -339,17 +340,26 @@ def _tail(text: str, pos: int, limit: int, test: Test) -> tuple[int, str | None,
             mark = (match["a"] or match["b"] or match["c"] or "").lower()
             said = said or {"h": "high", "l": "low", "↑": "high", "↓": "low"}.get(mark[:1])
             pos = match.end()
-        gap = load_patterns()["gap"].match(text, pos, limit)
-        match = (
-            load_patterns()["range"].match(text, gap.end(), limit)
-            if gap
-            else load_patterns()["bracketed"].match(text, pos, limit)
-        )
-        if match and not test.vital and own is None:
+        match, is_named = _own_range(text, pos, limit, test, text[pos - 1].isdigit())
+        if match and (is_named or not test.vital) and own is None:
             groups = {k: _number(v) for k, v in match.groupdict().items() if v}
-            low, high = groups.get("low", groups.get("above")), groups.get("high", groups.get("below"))
+            low, high = (next((groups[k] for k in keys if k in groups), None) for keys in ENDS)
             own, pos = Scale(frozenset(), 0, 0, low, high), match.end()
     return pos, said, own
+
+
+def _own_range(text: str, pos: int, limit: int, test: Test, bare: bool) -> tuple[re.Match[str] | None, bool]:
+    """Find the laboratory's own range, and whether words name it; one right after a `bare` number is none."""
+    patterns = load_patterns()
+    if named := patterns["named"].match(text, pos, limit):
+        return named, True
+    if gap := patterns["gap"].match(text, pos, limit):
+        return patterns["range"].match(text, gap.end(), limit), False
+    beside = None if bare else patterns["beside"].match(text, pos, limit)
+    low, high = (_number(beside["low"]), _number(beside["high"])) if beside else (1.0, 0.0)
+    if low < high and any(low <= (s.high or low) and high >= (s.low or high) for s in test.scales):  # no date
+        return beside, False
+    return patterns["bracketed"].match(text, pos, limit), False
 
 
 def _compare(number: float, sign: str, scale: Scale) -> str | None:

@@ -31,12 +31,12 @@ BOUNDARY = re.compile(
     r"|\n(?=[ \t]*(?:[-*•#+]|\d{1,2}[.)]|[A-Z]{3,}\b))|(?P<wrap>\n)"
 )
 MARKS = re.compile(r"(?:[ \t,:;)\]*>=-]|[(\[](?![+-]\)))*")  # what may stand before a cue that comes after
-LIST = re.compile(r"[\s,/+&]*(?:(?:and|or|as well as|then)\b)?[\s]*(?:the |her |his |a |an |some )?")
+LIST = re.compile(r"[\s,/+&]*+(?:(?:and|or|as well as|then)\b)?\s*(?:the |her |his |a |an |some )?")
 ASIDE = re.compile(r"(?:\(|^)[^()]*\)")  # what stands in brackets says nothing of the drugs after them
 BLANK = re.compile(r"\n[ \t\r]*\n")
 NO_DRUG = re.compile(r"^[a-z]+(?:ed|ing|ly|tion|sis|itis|emia|ness)$")  # the endings of other words
 KEY = re.compile(r"[ \t]*[A-Z][\w /]{1,30}:")
-BOTH = re.compile(r"[ ,]*(?:and|or|&|/)[ ]*(?:the[ ])?")
+BOTH = re.compile(r"[ ,]*+(?:and|or|&|/)[ ]*(?:the[ ])?")
 COMMA = re.compile(r"[ ]*,[ ]*")
 PLURAL = re.compile(r"[ \t(]*(?:were|both|all|have|held|stopped|discontinued|declined|refused)\b", re.IGNORECASE)
 SAME = re.compile(r"[ ]?(?:/|\(|-|\+)[ ]?|[ ]or[ ]")
@@ -162,7 +162,7 @@ def load_rules() -> Rules:
         unlisted=re.compile(
             rf"(?<![A-Za-z/-]){name}{dose}[ ,]{{0,3}}(?:{fill('{FORM}', data)}[ ,]{{1,3}})?(?:{parts})", flags
         ),
-        listed_line=re.compile(rf"(?:^|\n)[ \t]*(?:[-*•#]|\d{{1,2}}[.)])?[ \t]*{name}{dose}", flags),
+        listed_line=re.compile(rf"(?:^|\n)[ \t]*+(?:(?:[-*•#]|\d{{1,2}}[.)])[ \t]*+)?{name}{dose}", flags),
         forms=frozenset(data["form"].split()),
         not_names=frozenset(f"{data['not_names']} {data['fillers']} {data['form']} {data['stops']}".split()),
     )
@@ -306,9 +306,11 @@ def _status(text: str, mention: Mention, seen: bool, rules: Rules) -> str:
             tolerated = "tolerat" in text[_clause_start(text, mention.start) : mention.start].lower()
             return cue.status if cue and (tolerated or cue.status == "negated") else "allergy"
         section = None
+    if section and section.category == "family_history":
+        if _in_first_lines(text, section, mention.start):
+            return "other"
+        section = None
     category = section.category if section else ""
-    if category == "family_history":
-        return "other"
     if cue:
         return "other" if category == "procedure" and cue.status == "active" else cue.status
     for pattern, status in rules.headers if section else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from clinnlp.components.extensions import text_of
 if TYPE_CHECKING:
     from clinnlp.models.token_classifier import Prediction
 
+LIST_NUMBER = re.compile(r"^[ \t]*\(?(\d{1,2})[.)](?=\s)", re.MULTILINE)
 DOCS = 32  # docs whose windows run together
 
 
@@ -56,9 +58,10 @@ class Ner:
 def _add(doc: Doc, found: Iterable[Prediction]) -> Doc:
     """Add entities where there are none."""
     taken = {i for e in doc.ents for i in range(e.start, e.end)}
+    numbers = _list_numbers(doc)
     entities = list(doc.ents)
     for entity in found:
-        span = _trimmed(doc.char_span(entity.start, entity.end, label=entity.label, alignment_mode="expand"))
+        span = _trimmed(doc.char_span(entity.start, entity.end, label=entity.label, alignment_mode="expand"), numbers)
         if span is not None and taken.isdisjoint(range(span.start, span.end)):
             span._.source, span._.score = "model", entity.score
             taken.update(range(span.start, span.end))
@@ -67,12 +70,25 @@ def _add(doc: Doc, found: Iterable[Prediction]) -> Doc:
     return doc
 
 
-def _trimmed(span: Span | None) -> Span | None:
-    """Leave out signs at the ends; None where no number and no word but stop words is left."""
+def _list_numbers(doc: Doc) -> set[int]:
+    """Where the numbers of lists stand: at the start of a line, each after the one before it."""
+    found: dict[int, set[int]] = {0: set()}
+    for match in LIST_NUMBER.finditer(text_of(doc)):
+        number = int(match[1])
+        if number - 1 in found:
+            found.setdefault(number, set()).add(match.start(1))
+    return set().union(*found.values())
+
+
+def _trimmed(span: Span | None, numbers: set[int]) -> Span | None:
+    """Leave out signs and the number of a list at the ends; None where no number and no word but stop words is left."""
     if span is None:
         return None
     start, end = span.start, span.end
-    while start < end and span.doc[start].is_punct and not (span.doc[start].text in "([" and ")" in span.text):
+    while start < end and (
+        span.doc[start].idx in numbers
+        or (span.doc[start].is_punct and not (span.doc[start].text in "([" and ")" in span.text))
+    ):
         start += 1
     while start < end and span.doc[end - 1].is_punct and not (span.doc[end - 1].text in ")]%" and "(" in span.text):
         end -= 1

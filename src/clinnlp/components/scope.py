@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from clinnlp.components.extensions import find_named
 from clinnlp.errors import ResourceError
 from clinnlp.resources import read_yaml
 from clinnlp.schema import AXES
@@ -23,6 +24,11 @@ PUNCTUATION = re.compile(
     r"[;|\t]|(?<=[.,;\w] )(?=[A-Z][\w/]{2,20}:\s)|\n[ \t\r]{0,80}(?=\n)"
     r"|,\s(?=(?:[Ss]?he|they|it|there|pt|(?:the )?patient)\b)"
 )
+DASH = re.compile(  # one in its sentence ends what is denied, but for "no symptoms - fever, chills"
+    r"(?<=[\w)])(?<!symptoms)(?<!signs)(?<!flags)(?<!complications)(?<!complaints)(?<!issues)(?<!features)(?<!factors)"
+    r"[ ][-–—]{1,2}[ ](?=[a-z])(?![^.;\n]{0,200}\w[ ][-–—]{1,2}[ ])"
+)
+DASHED = re.compile(r"\w[ ][-–—]{1,2}[ ][^.;\n]*$")
 GRADED = re.compile(  # "no edema, mild tenderness", "no stones, CBD 4 mm, fatty liver": no value is denied, a grade
     r"(?<=,\s)[a-z]{2,5} \d+(?:\.\d+)? ?(?:mm|cm)\b"  # only in a list with "or"
     r"|,\s(?=(?:very\s)?(?:mild|mildly|moderate|moderately|trace|minimal|slight|slightly)\b(?![^.;\n]{0,80}\bor\b))"
@@ -38,6 +44,7 @@ FORWARD_PHRASE = re.compile(
 BACKWARD_NEXT = re.compile(r",|\b(?:and|with|but|which|who)\b|/(?= )|: ")
 BACKWARD_ADJACENT = re.compile(r"[,:]|\b(?:and|or|with|for|to|in|of|on|his|her|the|a|is|was|as|by|from)\b")
 EDGE = " \t\r\n,:(-"
+NEW_LINE = re.compile("\n")
 BULLET = re.compile(r"\s*(?:[-*•·▪◦o+]|\d{1,2}[.)]|[a-z][.)])\s")
 CUTS = {  # axis -> the axes whose forward cues end its forward scope
     "negated": ("affirmed",), "affirmed": ("negated",), "uncertain": ("negated", "affirmed"),
@@ -127,21 +134,21 @@ def load_index() -> dict[str, list[tuple[re.Pattern[str], Rule]]]:
             for name, words in groups.items():
                 term = term.replace(f"{{{name}}}", f"({words})")
             words = _words(term)
-            term = re.sub(r"(?<!\\)\((?!\?)", "(?:", term).replace(" ?", r"\s*").replace(" ", r"\s+")
+            term = re.sub(r"(?<!\\)\((?!\?)", "(?:", term).replace(" ?", r"\s*+").replace(" ", r"\s++")
             pattern = re.compile(term + r"(?:(?<!\w)|(?!\w))")
             for word in words:
                 index.setdefault(word, []).append((pattern, rule))
     return index
 
 
-def _match(text: str) -> list[tuple[int, int, Rule]]:
-    """The longest term at each word; of two that overlap, the longer."""
+def _match(text: str, named: set[int]) -> list[tuple[int, int, Rule]]:
+    """The longest term at each word that is not of a name; of two that overlap, the longer."""
     index = load_index()
     found: list[tuple[int, int, Rule]] = []
     for word in WORD.finditer(text):
         start, key = word.start(), "0" if word[0][0].isdigit() else word[0]
         terms = index.get(key)
-        if not terms:
+        if not terms or start in named:
             continue
         best, chosen = start, None
         for pattern, rule in terms:
@@ -161,19 +168,32 @@ class _Scopes:
 
     def __init__(self, text: str, low: str, sentences: Sentences, found: list[tuple[int, int, Rule]]) -> None:
         self.text, self.low, self.sentences = text, low, sentences
+        self.lines = [mark.start() for mark in NEW_LINE.finditer(low)]
+        self.trimmed: dict[int, int] = {}
         punctuation = [mark.start() for mark in PUNCTUATION.finditer(text)]
         self.stops: dict[str, list[int]] = {axis: punctuation.copy() for axis in ALL}
         self.stops["negated"] += [mark.start() for mark in GRADED.finditer(low)]
+        self.stops["negated"] += self._dashes(found)
         for start, _, rule in found:
             for axis in rule.stops:
                 self.stops[axis].append(start)
             if rule.clause and (comma := self._clause(start)) is not None:
                 for axis in rule.clause:
                     self.stops[axis].append(comma)
-            if rule.axes and rule.direction == "forward":
+            if rule.axes and rule.direction == "forward" and rule.scope != "beside":
                 self._add_cuts(start, rule)
         for stops in self.stops.values():
             stops.sort()
+
+    def _dashes(self, found: list[tuple[int, int, Rule]]) -> list[int]:
+        """Where a dash ends what is denied: not beside the cue ("denies - fever", "MI - excluded")."""
+        denials = [cue for cue in found if "negated" in cue[2].axes]
+        beside = {end for _, end, _ in denials} | {start for start, _, rule in denials if rule.direction != "forward"}
+        return [
+            dash.start()
+            for dash in DASH.finditer(self.low)
+            if beside.isdisjoint(dash.span()) and not DASHED.search(self.low, max(0, dash.start() - 200), dash.start())
+        ]
 
     def _clause(self, start: int) -> int | None:
         """Where the clause whose verb is at `start` began: the comma or "and" before it."""
@@ -196,15 +216,15 @@ class _Scopes:
     def forward(self, end: int, rule: Rule) -> tuple[int, int]:
         stops = self.stops[rule.axes[0]]
         bound = self.sentences.around(max(end - 1, 0))[1]
-        line = self.low.find("\n", end)
-        line = len(self.low) if line < 0 else line
-        rest = self.low[end - 1 : line].rstrip()
+        following = bisect_left(self.lines, end)
+        line = self.lines[following] if following < len(self.lines) else len(self.low)
+        alone = self._trim(line) == end
         lead = rule.scope == "list" and (
-            rest.endswith(":") or (len(rest) == 1 and bool(BULLET.match(self.low, line + 1)))
+            self._has_colon(end, line) or (alone and bool(BULLET.match(self.low, line + 1)))
         )
         if lead:
-            bound = _block_end(self.low, line)
-        elif self.low[max(end - 1, 0) : bound].rstrip().endswith(":"):  # a header is a sentence of its own
+            bound = _block_end(self.low, line, end + REACH)
+        elif self._has_colon(end, bound):  # a header is a sentence of its own
             bound = max(bound, min(line, self.sentences.around(bound + 1)[1]))
         i = bisect_left(stops, end)
         if i < len(stops) and not (lead and stops[i] > line):
@@ -215,6 +235,20 @@ class _Scopes:
         elif rule.scope != "list":
             bound = self._soft_end(end, bound, rule.scope)
         return end, bound
+
+    def _trim(self, stop: int) -> int:
+        """Move `stop` back over the white space before it."""
+        if stop not in self.trimmed:
+            start = stop
+            while start and self.low[start - 1].isspace():
+                start -= 1
+            self.trimmed[stop] = start
+        return self.trimmed[stop]
+
+    def _has_colon(self, end: int, stop: int) -> bool:
+        """Whether what stands up to `stop`, with the last letter of a cue that ends at `end`, ends with a colon."""
+        last = self._trim(stop)
+        return last >= end and self.low[last - 1] == ":"
 
     def _soft_end(self, end: int, bound: int, scope: str) -> int:
         first = end
@@ -257,10 +291,10 @@ class _Scopes:
         return first
 
 
-def _block_end(text: str, line_end: int) -> int:
-    """The end of the list that the lead-in line ending at `line_end` introduces."""
+def _block_end(text: str, line_end: int, stop: int) -> int:
+    """The end of the list that the lead-in line ending at `line_end` introduces; looked for up to `stop`."""
     end, at = line_end, line_end + 1
-    while at < len(text):
+    while at < min(len(text), stop):
         next_end = text.find("\n", at)
         next_end = len(text) if next_end < 0 else next_end
         line = text[at:next_end].strip()
@@ -279,7 +313,7 @@ def _block_end(text: str, line_end: int) -> int:
 def find_cues(text: str, sentences: Sentences) -> list[Cue]:
     """Find the cues of `text` with their scopes, in order; words that only block or end scopes are left out."""
     low = lower(text)
-    found = _match(low)
+    found = _match(low, find_named(text))
     scopes = _Scopes(text, low, sentences, found)
     cues = []
     for start, end, rule in found:

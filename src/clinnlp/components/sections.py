@@ -25,11 +25,11 @@ BLANK = re.compile(
     r"(?:^|\n)[ \t\r]*\n[ \t\r]*(?:[*#=_>•-]{1,3}[ \t]*)?(?:\w{1,4}[.)][ \t]+)?\Z"
 )  # a blank line before
 REST = re.compile(r"[ \t]*\r?(?:\n|$)")
-ASIDE = re.compile(r"[ \t]+\([^()]*\)?$")  # "(check all that apply)" after a header
+ASIDE = re.compile(r"(?<![ \t])[ \t]++\([^()]*\)?$")  # "(check all that apply)" after a header
 WRITTEN_OUT = {"hx": "history", "dx": "diagnosis"}
 IN_EXAM = ("physical_exam", "review_of_systems", "vital_signs")
 JOINING = frozenset(["and", "of", "the", "system", "systems", "right", "left", "upper", "lower", "bilateral", "exam"])
-SHORT = 3  # abbreviations of up to so many letters are headers only in capitals or with a colon
+SHORT = 3  # abbreviations of up to so many letters are headers in capitals, with a colon or alone below a blank line
 
 
 class Headers:
@@ -66,7 +66,8 @@ class Headers:
         if key in self.organs and (in_exam or key not in self.known):
             return None
         if key in self.known:
-            if len(key) <= SHORT and not capitals and not (colon and len(key) > 1 and name[0].isupper()):
+            marked = colon or (apart and fresh)
+            if len(key) <= SHORT and not capitals and not (marked and len(key) > 1 and name[0].isupper()):
                 return None
             if parent == self.known[key] == "labs_studies" and not (fresh or apart):
                 return None  # a study among others

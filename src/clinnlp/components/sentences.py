@@ -22,7 +22,7 @@ from clinnlp.resources import read_yaml
 
 LINE = re.compile(r"[^\r\n]+")
 ITEM = re.compile(r"[ \t]*(?:[-*•·>+o][ \t]|\[[ xX]?\]|☐|☒|\d{1,2}[.)][ \t]|[a-zA-Z][.)][ \t]|#)")
-END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s|[A-Z])")
+END = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]]*+(?=\s|[A-Z])")
 BEFORE = re.compile(r"[^\s,;:(\[]+$")
 OPENER = re.compile(r"\s*(?:[A-Z][a-z]|I\b|A\b)")
 KEY = re.compile(r"[ \t]*[A-Za-z][\w /&-]{0,30}:")

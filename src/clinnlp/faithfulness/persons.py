@@ -20,7 +20,9 @@ from clinnlp.faithfulness.places import (
 )
 from clinnlp.faithfulness.wording import SIDES, Word, vocabulary
 
-KIN = re.compile(r"([A-Za-z]+)\s*(?:[-–:(=]|(?:with|had|has|is an?|was an?|died of)\b|w/)(?=[^.;:\n(]{0,30}$)")
+KIN = re.compile(
+    r"(?<![A-Za-z])([A-Za-z]++)\s*+(?:[-–:(=]|(?:with|had|has|is an?|was an?|died of)\b|w/)(?=[^.;:\n(]{0,30}$)"
+)
 LEVEL = re.compile(r"[tlcs]\d{1,2}")
 
 

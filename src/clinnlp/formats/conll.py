@@ -29,16 +29,24 @@ class _Document:
     """A document as its lines come in."""
 
     def __init__(self, note_id: str) -> None:
-        self.note_id, self.text, self.entities = note_id, "", list[Entity]()
+        self.note_id, self.entities = note_id, list[Entity]()
+        self._pieces, self._length = list[str](), 0
         self._gap, self._open = "", False
+
+    @property
+    def text(self) -> str:
+        """What came in so far."""
+        return "".join(self._pieces)
 
     def add(self, word: str, tag: str, start: int | None, number: int) -> None:
         """Add a word, at an offset where the file gives one."""
-        place = len(self.text) + len(self._gap) if start is None else start
-        if not len(self.text) <= place <= len(self.text) + GAP:
+        place = self._length + len(self._gap) if start is None else start
+        missing = place - self._length
+        if not 0 <= missing <= GAP:
             raise InputError(f"Line {number}: the word at {place} begins within the one before, or far behind it.")
-        gap = self._gap.ljust(place - len(self.text)) if len(self._gap) <= place - len(self.text) else ""
-        self.text += gap + word
+        gap = self._gap.ljust(missing) if len(self._gap) <= missing else ""
+        self._pieces += gap, word
+        self._length += len(gap) + len(word)
         self._gap = " "
         found = TAG.match(tag)
         if found is None or (found[2] is None and found[1] != "O"):
@@ -47,14 +55,14 @@ class _Document:
         if mark == "O":
             self._open = False
         elif mark in GOES_ON and self._open and self.entities[-1]["label"] == label:
-            self.entities[-1]["end"] = len(self.text)
+            self.entities[-1]["end"] = self._length
         else:
-            self.entities.append({"start": place, "end": len(self.text), "label": label})
+            self.entities.append({"start": place, "end": self._length, "label": label})
         self._open = mark not in "OSUEL"
 
     def end_sentence(self) -> None:
         """End a sentence, and an entity with it."""
-        self._gap = "\n" if self.text else ""
+        self._gap = "\n" if self._length else ""
         self._open = False
 
     def record(self) -> Record:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinnlp.display import records as rows_of
 from clinnlp.errors import InputError, MissingExtraError
-from clinnlp.formats.files import new_folder
+from clinnlp.formats.files import new_folder, read_batches
 from clinnlp.formats.records import Entity, Record
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ def read_parquet(path: Path) -> Iterator[Record]:
 
     if not (path / "notes.parquet").is_file():
         raise InputError(f"{path.name} is not a folder with notes.parquet.")
-    entities = path / "entities.parquet"
-    return _records(pd.read_parquet(path / "notes.parquet"), pd.read_parquet(entities) if entities.exists() else None)
+    found = [file for name in ("notes", "entities") if (file := path / f"{name}.parquet").exists()]
+    for file in found:
+        deque(read_batches(file), 0)  # sees that it does not unpack without end
+    return _records(*map(pd.read_parquet, found), *[None] * (2 - len(found)))
 
 
 def write_duckdb(result: Annotations, path: Path) -> None:

@@ -121,13 +121,12 @@ def _chunks(path: Path) -> Iterator[Any]:
     """Read some rows of a table at a time."""
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if not path.is_file():
         raise InputError(f"{path.name} is not a file. Check the path.")
     try:
         if path.suffix.lower() == ".parquet":
-            for batch in pq.ParquetFile(path).iter_batches(ROWS):
+            for batch in read_batches(path):
                 yield batch.to_pandas(integer_object_nulls=True)
             return
         with _open(path) as stream:
@@ -141,11 +140,36 @@ def _chunks(path: Path) -> Iterator[Any]:
         raise InputError(f"{path.name} is damaged, or not UTF-8 ({type(error).__name__}).") from None
 
 
+def read_batches(path: Path) -> Iterator[Any]:
+    """Read some rows of a Parquet file at a time.
+
+    Raises
+    ------
+    InputError
+        When it is damaged, or gives far more than a file of its size can hold of notes.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    limit, given = max(LIMIT, RATIO * path.stat().st_size), 0
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(ROWS):
+            given += batch.nbytes
+            if given > limit:
+                raise InputError(_too_long(path, limit))
+            yield batch
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path.name} is damaged or not Parquet ({type(error).__name__}).") from None
+
+
 def _open(path: Path) -> io.TextIOWrapper:
     """Open a text file, maybe packed, as UTF-8 with line ends as they are."""
-    packed = path.suffix.lower() == ".gz"
-    raw = io.BufferedReader(_Limited(path)) if packed else path.open("rb")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="")
+
+
+def open_bytes(path: Path) -> io.BufferedReader:
+    """Open a file, unpacked if it is .gz; giving far more than its size can hold of notes is an InputError."""
+    return io.BufferedReader(_Limited(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 class _Limited(io.RawIOBase):

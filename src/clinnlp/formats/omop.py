@@ -126,7 +126,7 @@ def write(result: Annotations, path: Path) -> None:
 def _numbers(ids: pd.Series) -> dict[str, int]:
     """Number ids, unless all are whole numbers already."""
     values = list(dict.fromkeys(ids))
-    whole = all(v.isascii() and v.isdigit() and str(int(v)) == v and int(v) <= LARGEST for v in values)
+    whole = all(v.isascii() and v.isdigit() and len(v) < 20 and str(int(v)) == v and int(v) <= LARGEST for v in values)
     return {value: int(value) if whole else number for number, value in enumerate(values, 1)}
 
 

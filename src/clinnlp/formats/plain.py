@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,8 @@ def read(path: Path) -> Iterator[Record]:
 
     if path.suffix.lower() == ".gz":
         files.read_bytes(path)  # sees that it does not unpack without end
+    elif path.suffix.lower() == ".parquet" and path.is_file():
+        deque(files.read_batches(path), 0)  # so does this
     if path.is_dir():
         files.list_files(path, "*.txt")
     notes = read_notes(path)

@@ -30,7 +30,12 @@ def to_notes(records: Sequence[Record]) -> pd.DataFrame:
 
     own = dict.fromkeys(name for record in records for name in record if name not in (*NOTE, *NOT_COLUMNS))
     rows = [{name: record.get(name) for name in (*NOTE, *own)} for record in records]
-    names = {"id_column": "note_id", "patient_column": "patient_id", "date_column": "date", "type_column": "note_type"}
+    names: dict[str, Any] = {
+        "id_column": "note_id",
+        "patient_column": "patient_id",
+        "date_column": "date",
+        "type_column": "note_type",
+    }
     notes = read_notes(pd.DataFrame(rows, columns=[*NOTE, *own]), text_column="text", **names)
     reasons = {str(record["note_id"]): record["error"] for record in records if record.get("error")}
     for error in notes.attrs["errors"]:
@@ -81,17 +86,20 @@ def without_overlaps(entities: Iterable[Entity], note_id: str) -> list[Entity]:
     """Leave out entities within or across longer ones, for formats that have one label a word, and warn of it."""
     kept: list[Entity] = []
     left_out = 0
+    starts: list[int] = []
     for entity in sorted(entities, key=lambda e: (e["start"] - e["end"], e["start"])):
-        if all(entity["end"] <= other["start"] or other["end"] <= entity["start"] for other in kept):
-            kept.append(entity)
-        else:
+        place = bisect_left(starts, entity["end"])  # of the first that begins behind it
+        if place and kept[place - 1]["end"] > entity["start"]:
             left_out += 1
+        else:
+            kept.insert(place, entity)
+            starts.insert(place, entity["start"])
     if left_out:
         warnings.warn(
             f"{left_out} entities of note {note_id} overlap longer ones, which this format cannot hold; left out.",
             stacklevel=2,
         )
-    return sorted(kept, key=lambda e: e["start"])
+    return kept
 
 
 def cut_words(text: str, entities: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, int]]:

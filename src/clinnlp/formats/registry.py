@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from clinnlp.annotations import Annotations
 
-BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)  # what bad content leads to
+BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)  # bad content
 SURROGATE = re.compile("[\ud800-\udfff]")  # halves of characters, which JSON can hold alone and tables cannot
 
 
@@ -180,7 +180,9 @@ def _records(path: Path, format: str | None) -> Iterator[Record]:
     try:
         for record in getattr(_module(form), form.reader)(path):
             yield {name: SURROGATE.sub("\ufffd", v) if isinstance(v, str) else v for name, v in record.items()}
-    except BROKEN as error:  # its message may quote the note, its type cannot
+    except (*BROKEN, OSError) as error:  # its message may quote the note, its type cannot
+        if isinstance(error, OSError) and error.errno is not None:  # pyarrow's errors have no number
+            raise
         raise InputError(f"{path.name} cannot be read as {name} ({type(error).__name__}): {form.about}.") from None
 
 

@@ -145,7 +145,7 @@ def _open(model: str, download: bool) -> tuple[Any, Any]:
         network, report = AutoModelForSequenceClassification.from_pretrained(
             model, local_files_only=not download, use_safetensors=True, dtype=torch.float32, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # each library has its own kinds
         raise could_not_load(model, error, "a sequence-classification model") from None
     refuse_missing(model, report["missing_keys"], "for sequence classification")
     if not tokenizer.is_fast:

@@ -77,7 +77,7 @@ def _read_docbin(path: Path) -> Iterator[Document]:
 
 def _read_brat(path: Path) -> Iterator[Document]:
     """Read text-bound annotations; of one in several pieces the whole stretch counts."""
-    for text in sorted(path.glob("*.txt")):
+    for text in sorted(file for file in path.glob("*.txt") if file.is_file()):
         marks = text.with_suffix(".ann")
         entities = []
         for line in marks.read_text(encoding="utf-8").splitlines() if marks.exists() else ():

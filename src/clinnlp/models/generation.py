@@ -183,7 +183,6 @@ def _open(model: str, download: bool, dtype: str) -> tuple[Any, Any]:
         import torch  # noqa: F401
     except ImportError:
         raise MissingExtraError("torch", "torch") from None
-    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     options = {"local_files_only": not download, "trust_remote_code": False}
@@ -196,7 +195,9 @@ def _open(model: str, download: bool, dtype: str) -> tuple[Any, Any]:
         network, report = kind.from_pretrained(
             model, config=config, use_safetensors=True, dtype=dtype, output_loading_info=True, **options
         )
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # each library has its own kinds
         raise could_not_load(model, error, "a model that generates text") from None
     refuse_missing(model, report["missing_keys"], "to generate text")
     if not tokenizer.is_fast:

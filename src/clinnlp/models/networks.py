@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from clinnlp.errors import MissingExtraError, ModelError
-from clinnlp.models.opening import could_not_load, refuse_pickle
+from clinnlp.models.opening import could_not_load, opening, refuse_missing, refuse_pickle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +46,11 @@ class OnnxNetwork:
         Name of the network's file.
     threads
         How many windows run at a time; as many as there are cores if None.
+
+    Raises
+    ------
+    ModelError
+        When a file is missing or damaged, or there is not a label for each output of the network.
     """
 
     def __init__(self, folder: Path, file: str = "model.onnx", threads: int | None = None) -> None:
@@ -54,17 +59,26 @@ class OnnxNetwork:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.labels = [config["id2label"][str(i)] for i in range(len(config["id2label"]))]
-        self.longest = _longest(config)
-        self.types = bool(config.get("reads_dictionary"))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(
-            str(folder / file), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        with opening(folder, "config.json"):
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            self.labels = [config["id2label"][str(i)] for i in range(len(config["id2label"]))]
+            self.longest = _longest(config)
+            self.types = bool(config.get("reads_dictionary"))
+        with opening(folder, "tokenizer.json"):
+            self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        with opening(folder, file):
+            self.session = onnxruntime.InferenceSession(
+                str(folder / file), sess_options=options, providers=["CPUExecutionProvider"]
+            )
         self.inputs = {i.name for i in self.session.get_inputs()}
+        made = self.session.get_outputs()[0].shape[-1]
+        if made != len(self.labels):
+            raise ModelError(
+                f"The config.json of the model {folder.name} names {len(self.labels)} labels, its network has {made}. "
+                "Give each output of the network its label in id2label."
+            )
         self.threads = threads or count_cores()
 
     def logits(self, windows: Sequence[Window]) -> list[np.ndarray]:
@@ -99,7 +113,8 @@ class TorchNetwork:
     MissingExtraError
         When torch is not installed.
     ModelError
-        When the model is not there, has no safetensors weights, or its tokenizer gives no offsets.
+        When the model is not there, is damaged, lacks weights, has none in safetensors, or its tokenizer gives no
+        offsets.
     """
 
     def __init__(self, model: str, *, download: bool = False) -> None:
@@ -112,11 +127,13 @@ class TorchNetwork:
         refuse_pickle(model)
         try:
             tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=not download)
-            network = AutoModelForTokenClassification.from_pretrained(
-                model, local_files_only=not download, use_safetensors=True, dtype=torch.float32
-            )
-        except (OSError, ValueError) as error:
+            network, report = AutoModelForTokenClassification.from_pretrained(
+                model, local_files_only=not download, use_safetensors=True, dtype=torch.float32,
+                output_loading_info=True,
+            )  # fmt: skip
+        except Exception as error:  # each library has its own kinds
             raise could_not_load(model, error, "a token-classification model") from None
+        refuse_missing(model, report["missing_keys"], "for token classification")
         if not tokenizer.is_fast:
             raise ModelError(f"The tokenizer of {model} gives no character offsets. Save it with a tokenizer.json.")
         config = network.config

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from clinnlp.errors import ModelError
@@ -18,6 +19,18 @@ def refuse_pickle(model: str) -> None:
         )
 
 
+@contextmanager
+def opening(folder: Path, name: str) -> Iterator[None]:
+    """Say of anything that goes wrong that a file of a model is missing or damaged; each library has its own errors."""
+    try:
+        yield
+    except Exception as error:
+        raise ModelError(
+            f"The file {name} of the model {folder.name} is missing or damaged ({type(error).__name__}). Fetch or "
+            "export the model again; if it came with clinnlp, reinstall clinnlp."
+        ) from None
+
+
 def could_not_load(model: str, error: Exception, kind: str) -> ModelError:
     """Say that a model of some kind, such as "a token-classification model", was not there or not readable."""
     where = "that folder" if Path(model).is_dir() else "a local folder or the local model cache"
@@ -30,7 +43,8 @@ def could_not_load(model: str, error: Exception, kind: str) -> ModelError:
 def refuse_missing(model: str, missing: Iterable[str], purpose: str) -> None:
     """Refuse a model that lacks some of its weights; `purpose` is what it was to be trained for."""
     if names := sorted(missing):
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise ModelError(
-            f"{model} lacks the weights {', '.join(names)}, which would be random. Give a model that was trained "
-            f"{purpose}."
+            f"{model} lacks the weights {', '.join(names[:3])}{more}, which would be random. Give a model that was "
+            f"trained {purpose}."
         )

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from clinnlp.errors import ModelError
+from clinnlp.models.opening import opening
 from clinnlp.models.token_classifier import TokenClassifier
 
 PACKS = Path(__file__).parent / "packs"
-ONNX = "model.onnx"
+ONNX, MANIFEST = "model.onnx", "manifest.json"
 
 
 def load_classifier(
@@ -45,7 +46,7 @@ def load_classifier(
     folder = find_pack(name)
     if folder is None:
         folder, head = Path(model), ""
-    if not (folder / ONNX).is_file():
+    if folder.parent != PACKS and not (folder / ONNX).is_file():
         return TokenClassifier(TorchNetwork(model, download=download), labels=labels)
     manifest = read_manifest(folder)
     heads = {head: ()} if head else manifest.get("heads")
@@ -57,22 +58,24 @@ def load_classifier(
 def find_pack(name: str) -> Path | None:
     """Give the folder of a pack that ships; None where none has that name."""
     folder = PACKS / name
-    return folder if (folder / "config.json").is_file() else None
+    return folder if any((folder / file).is_file() for file in ("config.json", MANIFEST)) else None
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a pack, and check its files against it; empty for a folder without one.
+    """Read the manifest of a pack, and check its files against it; empty for a folder of one's own without one.
 
     Raises
     ------
     ModelError
         When a file is missing or changed.
     """
-    path = folder / "manifest.json"
-    if not path.is_file():
+    path = folder / MANIFEST
+    if not path.is_file() and folder.parent != PACKS:
         return {}
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    for name, wanted in manifest["files"].items():
+    with opening(folder, MANIFEST):
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        files = dict(manifest["files"])
+    for name, wanted in files.items():
         if not (folder / name).is_file() or sha256(folder / name) != wanted:
             raise ModelError(f"The file {name} of the model {folder.name} is missing or changed. Reinstall clinnlp.")
     return manifest

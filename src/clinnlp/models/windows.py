@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 WORD = re.compile(r"\w+(?:[.,]\d+)*|[^\w\s]")
-BREAK = re.compile(r"\s*\n\s*|(?<=[.?!;])\s+(?=[A-Z0-9(\[])")  # after which a sentence, or a line, starts
+BREAK = re.compile(r"(?<!\s)\s*\n\s*|(?<=[.?!;])\s+(?=[A-Z0-9(\[])")  # after which a sentence, or a line, starts
+LANDMARK = 8  # pieces that a place is known by
 LONGEST_UNIT = 32  # pieces of a word that stay together; a longer word goes on in the next unit
 
 
@@ -73,8 +75,9 @@ def split_pieces(text: str, tokenizer: Tokenizer) -> Pieces:
 def cut(text: str, pieces: Pieces, limit: int, overlap: int) -> list[tuple[int, int]]:
     """Cut into windows of at most `limit` pieces, at the ends of sentences and lines where there are any.
 
-    Neighbouring windows share whole sentences of up to `overlap` pieces, or else as many words. Gives the first piece
-    of each window and the one after its last.
+    Neighbouring windows share whole sentences of up to `overlap` pieces, or else as many words. A window ends where the
+    words after its end say so: text that was copied from another note is soon cut as it was there. Gives the first
+    piece of each window and the one after its last.
     """
     units = pieces.units
     last_unit = len(units) - 1
@@ -89,7 +92,8 @@ def cut(text: str, pieces: Pieces, limit: int, overlap: int) -> list[tuple[int, 
     while first < last_unit:
         last = min(bisect_right(units, units[first] + limit) - 1, last_unit)
         if last < last_unit:
-            last = _last_break(breaks, bisect_left(units, units[first] + limit // 2), last)
+            low = bisect_left(units, units[first] + limit // 2)
+            last = _landmark(breaks, low, last, lambda i: pieces.ids[units[i] : units[i] + LANDMARK])
         windows.append((units[first], units[last]))
         if last == last_unit:
             break
@@ -99,10 +103,10 @@ def cut(text: str, pieces: Pieces, limit: int, overlap: int) -> list[tuple[int, 
     return windows
 
 
-def _last_break(breaks: Sequence[int], low: int, high: int) -> int:
-    """Give the last break from `low` to `high`, or `high` if there is none."""
-    i = bisect_right(breaks, high) - 1
-    return breaks[i] if i >= 0 and breaks[i] > low else high
+def _landmark(breaks: Sequence[int], low: int, high: int, after: Callable[[int], list[int]]) -> int:
+    """Give the break after `low`, up to `high`, whose pieces after it have the least checksum; `high` without any."""
+    some = breaks[bisect_right(breaks, low) : bisect_right(breaks, high)]
+    return min(some, key=lambda i: crc32(repr(after(i)).encode()), default=high)
 
 
 def special_ends(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

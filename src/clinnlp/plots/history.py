@@ -88,7 +88,7 @@ def timeline_spec(result: Annotations, patient_id: str) -> dict[str, Any]:
             "height": 132 + row * len(conditions),
             "showlegend": True,
             "xaxis": xaxis,
-            "yaxis": named_rows([condition_name(name) for name in conditions]),
+            "yaxis": named_rows([plain(condition_name(name)) for name in conditions]),
         },
     }
 
@@ -128,7 +128,7 @@ def _trace(status: str, points: list[tuple[str, float, dict[Hashable, Any]]]) ->
 
 def _hover(row: dict[Hashable, Any]) -> str:
     """What a point of the timeline says when pointed at, with the note's words escaped."""
-    head = f"<b>{condition_name(str(row['condition']))}</b>: {row['status']} ({row['basis']})"
+    head = f"<b>{plain(condition_name(str(row['condition'])))}</b>: {row['status']} ({row['basis']})"
     when = f", {row['date']:%Y-%m-%d}" if pd.notna(row["date"]) else ""
     words = textwrap.wrap(textwrap.shorten(str(row["evidence"]), 200, placeholder=" …"), 60)
     return "<br>".join([head, *(plain(line) for line in words), f"{plain(str(row['note_id']))}{when}"])

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from clinnlp.errors import InputError
 from clinnlp.plots.overview import count_flags
-from clinnlp.plots.style import INK, blank_figure, condition_name, message_figure
+from clinnlp.plots.style import INK, blank_figure, condition_name, message_figure, plain
 from clinnlp.schema import FLAG_STATUSES
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def status_matrix(result: Annotations, unit: str = "patients") -> go.Figure:
         top=120,
     )
     figure.add_heatmap(
-        x=list(FLAG_STATUSES), y=[condition_name(name) for name in names], z=_cells(share), text=_texts(count),
+        x=list(FLAG_STATUSES), y=[plain(condition_name(name)) for name in names], z=_cells(share), text=_texts(count),
         colorscale=SHADES, zmin=0, zmax=1, colorbar=_colour_bar("share of the row", tickformat=".0%"), **_CELLS,
         hovertemplate=f"%{{y}}, %{{x}}: %{{text}} {unit} (%{{z:.0%}} of the row)<extra></extra>",
     )  # fmt: skip
@@ -138,7 +138,7 @@ def co_occurrence_map(result: Annotations, n: int = 12, measure: str = "count") 
     names = table["condition"].drop_duplicates().tolist()
     by_pair = table.assign(z=drawn["z"], text=drawn["text"]).set_index(["condition", "other"])
     z, text = (by_pair[column].unstack().loc[names, names] for column in ("z", "text"))
-    labels = [condition_name(name) for name in names]
+    labels = [plain(condition_name(name)) for name in names]
     figure = blank_figure(title, 260 + 30 * len(names), drawn["note"])
     figure.add_heatmap(
         x=labels, y=labels, z=_cells(z), text=text.to_numpy().tolist(), **drawn["look"], **_CELLS,

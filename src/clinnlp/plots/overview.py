@@ -49,7 +49,7 @@ def conditions_by_status(result: Annotations) -> go.Figure:
     table = counts_by_status(result)
     if table.empty:
         return message_figure("Conditions", "No condition was flagged.")
-    table = table.assign(condition=table["condition"].map(condition_name))
+    table = table.assign(condition=[plain(condition_name(name)) for name in table["condition"]])
     return _row_bars(table, "Conditions: patients by status", "condition", "status", "patients")
 
 
