@@ -266,7 +266,14 @@ def test_kill_at_any_moment_then_resume(tmp_path, source, expected, jobs):
         child.join()
         run(source, out, resume=True, jobs=jobs, chunk_size=9)
         check(out, expected)
-        assert not (out / store.NAME).exists()
+        assert not list(out.glob(f"{store.NAME}*"))
+
+
+def test_nothing_of_the_file_of_a_run_stays_when_it_is_deleted(tmp_path):
+    kept = store.Store(tmp_path, {}, resume=False)
+    (tmp_path / f"{store.NAME}-journal").touch()  # as a process that was killed may leave it
+    kept.close(delete=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_ctrl_c_while_processes_read(tmp_path, source, expected):

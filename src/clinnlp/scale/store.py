@@ -76,6 +76,7 @@ class Store:
                 f"{folder} holds a run that is not finished. Go on with it by --resume (resume=True), or delete "
                 f"{self.path} to begin anew."
             )
+        self._journal = self.path.with_name(f"{NAME}-journal")
         self.file = sqlite3.connect(self.path, timeout=0)
         try:
             self.file.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -217,6 +218,7 @@ class Store:
         """Close the file; delete it once nothing in it is needed."""
         self.file.close()
         if delete:
+            self._journal.unlink(missing_ok=True)  # before the file: alone it would be taken for that of the next run
             self.path.unlink(missing_ok=True)
 
 
