@@ -1,13 +1,14 @@
 """Measure the whole pipeline over corpora of growing size: rate, memory, processes, and notes copied forward.
 
-    python benchmarks/corpus.py NOTES.jsonl                     # some hours of one core: 100 to 10,000 notes
-    python benchmarks/corpus.py NOTES.jsonl --sizes 100 1000    # less
+    python benchmarks/corpus.py NOTES.jsonl --jobs 2                                 # a quarter of an hour on two cores
+    python benchmarks/corpus.py NOTES.jsonl --sizes 100 1000 --jobs 1 2              # the gain of a second process
+    python benchmarks/corpus.py NOTES.jsonl --sizes 1000 --jobs 1 --exclude clinnlp_ner
 
 NOTES.jsonl has notes with `text`, such as MTSamples. They are repeated with edits until there are enough: every
-sentence gets a made-up word, so that no window of the model stands twice. For the corpus copied forward ten notes make
-a patient, and each note is
-the one before but for a fifth, half of it at its beginning and half at its end. Every run is a process of its own;
-memory is the largest resident set of any process of it, as the kernel counts it.
+sentence gets a made-up word, so that no window of the model stands twice. For notes copied forward three of them make
+a note of a hospital stay and ten such notes a patient; each is the one before but for a fifth, half of it at its
+beginning and half at its end. Every run is a process of its own, and what one note takes is its start. Memory is the
+largest resident set of any process of the run, looked at twice a second.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ SENTENCE_END = re.compile(r"(?<=[a-z])\.(?=\s)")
 SENTENCE = re.compile(r"[^.\n]*(?:[.\n]+\s*|$)")
 COPIED = 0.8  # of the sentences of the note before
 VISITS = 10  # notes of a patient
+STAY = 3  # notes that make a long one
 CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
 
 
@@ -67,7 +69,17 @@ def write(texts: Iterator[str], path: Path) -> None:
 def run(notes: Path, jobs: int, options: list[str]) -> tuple[float, float]:
     """Analyse notes in a process of its own; give the seconds and the megabytes of the largest process."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "clinnlp.cli", "analyse", str(notes), "--out", out, "--jobs", str(jobs)]
+        command = [
+            sys.executable,
+            "-c",
+            "from clinnlp.cli import app; app()",
+            "analyse",
+            str(notes),
+            "--out",
+            out,
+            "--jobs",
+            str(jobs),
+        ]
         start = time.perf_counter()
         process = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
         peak = Peak(process.pid)
@@ -77,7 +89,7 @@ def run(notes: Path, jobs: int, options: list[str]) -> tuple[float, float]:
 
 
 class Peak(threading.Thread):
-    """Watches the memory of a process and its children: the largest proportional set of one of them, in MB."""
+    """Watches the memory of a process and its children: the largest resident set of one of them, in MB."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -102,31 +114,34 @@ class Peak(threading.Thread):
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notes", type=Path)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1_000, 10_000])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 1_000, 10_000])
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--copied", type=int, default=500, help="notes of the corpus copied forward")
-    parser.add_argument(
-        "options", nargs="*", help="after --: options of clinnlp analyse, such as --exclude clinnlp_ner"
-    )
-    arguments = parser.parse_args()
-    texts = [json.loads(line)["text"] for line in arguments.notes.read_text(encoding="utf-8").splitlines()]
+    parser.add_argument("--copied", type=int, default=0, help="long notes of the corpus copied forward")
+    parser.add_argument("--exclude", action="append", default=[], help="component to leave out")
+    given = parser.parse_args()
+    options = [part for name in given.exclude for part in ("--exclude", name)]
+    texts = [json.loads(line)["text"] for line in given.notes.read_text(encoding="utf-8").splitlines()]
+    corpora = {f"{size:,} notes": list(edited(texts, size)) for size in given.sizes}
+    if given.copied:
+        stays = ["\n\n".join(texts[i : i + STAY]) for i in range(0, len(texts), STAY)]
+        corpora["long notes"] = list(edited(stays, given.copied))
+        corpora["copied forward"] = list(copied_forward(corpora["long notes"]))
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder) / "notes.jsonl"
-        corpora = [(f"{size:,} fresh", list(edited(texts, size))) for size in arguments.sizes]
-        fresh = list(edited(texts, arguments.copied))
-        copied = list(copied_forward(fresh))
-        corpora += [(f"{len(fresh):,} fresh", fresh), (f"{len(copied):,} copied forward", copied)]
-        for name, corpus in corpora:
-            write(iter(corpus), notes)
-            characters = sum(map(len, corpus))
-            for jobs in arguments.jobs:
-                seconds, megabytes = run(notes, jobs, arguments.options)
+        for jobs in given.jobs:
+            write(iter(texts[:1]), notes)
+            start = min(run(notes, jobs, options)[0] for _ in range(2))
+            print(f"jobs {jobs}: start {start:.1f} s", flush=True)
+            for name, corpus in corpora.items():
+                write(iter(corpus), notes)
+                seconds, megabytes = run(notes, jobs, options)
+                characters, own = sum(map(len, corpus)), seconds - start
                 print(
-                    f"{name} notes, {characters / len(corpus):,.0f} characters each, jobs {jobs}: {seconds:.1f} s, "
-                    f"{len(corpus) / seconds:.2f} notes/s, {1e6 * seconds / characters:.1f} s a million characters, "
-                    f"largest process {megabytes:.0f} MB",
+                    f"jobs {jobs}, {name} of {characters / len(corpus):,.0f} characters: {seconds:.1f} s, beyond the "
+                    f"start {1000 * own / len(corpus):.1f} ms a note, {1e6 * own / characters:.2f} s a million "
+                    f"characters, largest process {megabytes:.0f} MB",
                     flush=True,
                 )
 
