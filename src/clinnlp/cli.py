@@ -62,6 +62,7 @@ def analyse(
     what was read until then, and --resume goes on.
     """
     from clinnlp.scale import Recipe, annotate_corpus
+    from clinnlp.scale.store import NAME as RUN
 
     columns = {
         "id_column": id_column, "text_column": text_column, "patient_column": patient_column,
@@ -69,7 +70,7 @@ def analyse(
     }  # fmt: skip
     recipe = Recipe(ner, tuple(exclude or ()), conditions, summary_sentences=summary_sentences)
     try:
-        if strict or not resume:
+        if strict or not (resume and (out / RUN).exists()):
             _screen(notes, format, columns, strict=strict, ignore=ignore or ())
         outcome = _with_progress(
             lambda tick: annotate_corpus(

@@ -243,7 +243,8 @@ def _gap(cue: Cue, start: int, end: int) -> int | None:
     if cue.low >= cue.end:  # reaches forward
         if cue.low <= start < cue.high:
             return start - cue.end
-        return 0 if start == cue.start and cue.end < end else None
+        includes = start == cue.start and cue.end < end and cue.rule.scope != "beside"  # "non-alcoholic liver disease"
+        return 0 if includes else None
     return max(cue.start - end, 0) if cue.low <= start and end <= cue.start + 1 else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,7 @@ def annotate_patients(notes: pd.DataFrame, recipe: Recipe) -> dict[str, pd.DataF
     The same notes give the same tables, so a part may be read again, or twice. A note that fails becomes a row of
     `errors`, and its part goes on.
     """
+    recipe = replace(recipe, threads=recipe.threads or 1)  # a machine has many workers
     with _ONE_AT_A_TIME:
         tables = annotate_partition(notes, recipe)
     return {name: table for name, table in (tables | sum_up_patients(tables["notes"], tables)).items() if name in FOUND}

@@ -118,7 +118,7 @@ def annotate_corpus(
     fingerprint = recipe.fingerprint()
     identity = {
         "the notes": _checksum(source, out),
-        "how they are read": repr((format, sorted((columns or {}).items()))),
+        "how they are read": repr((format, sorted((k, v) for k, v in (columns or {}).items() if v is not None))),
         "the pipeline": fingerprint,
     }
     with _one_disk_error(out):

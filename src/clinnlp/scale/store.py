@@ -77,6 +77,8 @@ class Store:
                 f"{self.path} to begin anew."
             )
         self._journal = self.path.with_name(f"{NAME}-journal")
+        if not self.path.exists():
+            self._journal.unlink(missing_ok=True)
         self.file = sqlite3.connect(self.path, timeout=0)
         try:
             self.file.execute("PRAGMA locking_mode=EXCLUSIVE")
