@@ -31,8 +31,9 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 FOLDED = {"jupyter": {"source_hidden": True}}
+UNSHOWN = {**FOLDED, "tags": ["nbval-ignore-output"]}  # what the lesson shows is compared in the lesson
 MODEL_OF_WIDGET = "application/vnd.jupyter.widget-view+json"
-LESSON = '%%capture\nimport os\n\nos.chdir("..")  # the lesson runs in the folder above\n\n'
+LESSON = 'import os\n\nos.chdir("..")  # the lesson runs in the folder above\n\n'
 WORDS = "**New words**"
 
 
@@ -64,7 +65,7 @@ def _solutions(name: str, cells: list[Any]) -> list[Any]:
         f"# Solutions: {title}\n\nTo the exercises of [the lesson](../{name}.ipynb): try them there first. The folded "
         "cell below holds the code of the lesson, which the solutions need."
     )
-    folded = new_code_cell(LESSON + "\n\n".join(lesson), metadata=FOLDED)
+    folded = new_code_cell(LESSON + "\n\n".join(lesson), metadata=UNSHOWN)
     kept = [cell for cell in cells[exercises : last + 1] if "exercise" not in tags(cell)]
     for cell in kept:
         cell.source = cell.source.replace("](solutions/", "](")
@@ -90,6 +91,8 @@ def _write(target: Path, cells: list[Any]) -> Path:
     client.execute()
     notebook.metadata = METADATA
     for cell in notebook.cells:
+        if cell.metadata == UNSHOWN:
+            cell.outputs = []
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MODEL_OF_WIDGET, None)  # its id is random; the static view beside it stays
             if output.output_type == "error":

@@ -130,9 +130,7 @@ from clinnlp.course import attempt
 
 def check_patients(number):
     flags = result.patient_flags.query("condition == 'heart_failure'")
-    assert number != len(flags), (
-        "you counted the patients whose notes speak of it; some deny it, or a relative has it."
-    )
+    assert number != len(flags), "you counted the patients whose notes speak of it; some deny it."
     assert number == sum(flags["status"] == "present"), "query condition and status, and count the rows with len()."
     return f"{number} of {notes['patient_id'].nunique()} patients have it."
 

@@ -3,12 +3,16 @@
 #
 # **Goal:** read prescriptions, laboratory values and codes out of free text, know what decides each answer, and know
 # which answers not to trust.
-# **You need:** `02_from_text_to_flags`. **Time:** forty-five minutes.
+# **You need:** `02_from_text_to_flags`. **Time:** sixty minutes.
 #
 # Every line here was invented for this page, and the sample notes are synthetic. No model is needed: all of this is
 # rules and dictionaries. It is for learning and research, never for a clinical decision.
 
 # %%
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pandas as pd
 import plotly.express as px
 import plotly.io
@@ -208,8 +212,8 @@ measurements(colons, table, columns).drop(columns="line")
 # %% [markdown]
 # ### High or low: who says so?
 #
-# Three voices can be heard: a flag in the note, a range that the note gives, and our own table. The same number five
-# times; predict before you run the cell.
+# Three voices can be heard: a mark beside the value, such as H or L; a range that the note gives; and our own table.
+# The same number five times; predict before you run the cell.
 
 # %%
 measurements("Cr 1.3", "Cr 1.3 (H)", "Cr 1.3 (0.6-1.2)", "Cr 1.3 (0.6-1.4)", "Cr 1.3 (0.6-1.4) H").drop(
@@ -217,7 +221,7 @@ measurements("Cr 1.3", "Cr 1.3 (H)", "Cr 1.3 (0.6-1.2)", "Cr 1.3 (0.6-1.4)", "Cr
 )
 
 # %% [markdown]
-# **What to notice:** the flag goes first, then the range of the note, then ours. So "high" may be the opinion of a
+# **What to notice:** the mark goes first, then the range of the note, then ours. So "high" may be the opinion of a
 # laboratory that you do not know. Our own ranges are for adults, and where the sexes differ they are the outer limits:
 
 # %%
@@ -323,8 +327,8 @@ print("\n".join(line for line in text.splitlines() if line.startswith(("Results 
 
 
 # %%
-def codes(text):
-    rows = [(e.text, e._.assertion, e._.code_system, e._.code, e._.code_name) for e in nlp(text).ents]
+def codes(text, pipeline=nlp):
+    rows = [(e.text, e._.assertion, e._.code_system, e._.code, e._.code_name) for e in pipeline(text).ents]
     return pd.DataFrame(rows, columns=["text", "assertion", "system", "code", "name"]).fillna("")
 
 
@@ -400,6 +404,42 @@ table[["term", "code", "code_name", "how", "score", "ambiguous"]].reset_index(dr
 # limit for the score is no way out: the first one, hyperthyroidism with a letter missing, becomes the *opposite*
 # disease with 0.93. The right candidate of "hypertensoin" had 0.92. The pipeline gives no fuzzy code.
 #
+# ### Terms of your own
+#
+# A ward has words that no dictionary knows. They go into a CSV file, a line for each term, and `load` adds them. First
+# a sentence without the file:
+
+# %%
+line = "Foobarol 10 mg PO BID for high sugars."
+codes(line)
+
+# %%
+terms = """term,code,system,label,name
+Foobarol,F-17,list of our ward,MEDICATION,Foobarol
+high sugars,R73.9,ICD-10-CM,SYMPTOM,"Hyperglycemia, unspecified"
+"""
+
+
+def load_with(terms):
+    with TemporaryDirectory() as folder, chdir(folder):
+        Path("ward.csv").write_text(terms, encoding="utf-8")
+        return clinnlp.load(exclude=["clinnlp_ner"], vocabulary="ward.csv")
+
+
+own = load_with(terms)
+codes(line, own)
+
+# %% [markdown]
+# **What to notice:** two lines of a file are two more findings, with the codes that you chose. Nobody but you checks
+# these codes. The next cell breaks on purpose: the label of the drug is now `DRUG`, as one might guess.
+
+# %% tags=["raises-exception"]
+load_with(terms.replace("MEDICATION", "DRUG"))
+
+# %% [markdown]
+# **What to notice:** the message names the file, the label that is wrong, and those that there are. Had the line been
+# dropped in silence, the drug would be missing from every count, and you would not know.
+#
 # ## 6. Limits
 #
 # Real mistakes of today. `a reader` is what a person would say, `pipeline` is what comes out now.
@@ -447,11 +487,22 @@ pd.DataFrame(
 # - "Left knee pain" had a code of its own in section 5; said in another order, only "pain" is found.
 #
 # These were looked for and say nothing about how *often* the pipeline errs. Count on a sample of your own notes.
-#
+
+# %% [markdown]
 # ## Exercises
 #
-# **1.** Which drugs does the patient take now? Give each drug once, in lower case, by the name that goes with its code
-# where it has one and by its own words otherwise.
+# The solutions are in
+# [solutions/05_medications_measurements_codes_solutions](solutions/05_medications_measurements_codes_solutions.ipynb).
+#
+# **1.** Which drugs does this patient take now? Give each drug once, in lower case, by the name that goes with its code
+# where it has one, and by its own words otherwise.
+#
+# <details><summary>Hint</summary>
+#
+# A medication has the attributes `status`, `code_name` and `text`. `code_name` is `None` where there is no code, and
+# `a or b` gives `b` where `a` is `None`.
+#
+# </details>
 
 # %%
 visit = """Home Medications:
@@ -461,85 +512,159 @@ visit = """Home Medications:
 Allergies: codeine (itching)
 Plan: Stop warfarin. Start apixaban 5 mg BID. Not on insulin."""
 
+# %% tags=["check"]
+from clinnlp.course import attempt
 
-def current_drugs(text):
-    return sorted(m.text.lower() for m in nlp(text)._.medications)  # change this line
+NOT_TAKEN = {
+    "codeine": "an allergy: which attribute of a medication says whether it is taken?",
+    "warfarin": "to be stopped: one status alone means that a drug is taken.",
+    "apixaban": "planned, and not taken yet.",
+    "insulin": "denied: one status alone means that a drug is taken.",
+}
 
 
 def check_drugs(function):
     got = function(visit)
-    assert "codeine" not in got, "codeine is an allergy: which attribute of a medication says whether it is taken?"
-    assert "warfarin" not in got, "warfarin was stopped: keep one status only."
-    assert "apixaban" not in got, "apixaban is planned: it is not taken yet."
-    assert "foobarol" in got, "Foobarol is gone: it has no code, so it needs its own words."
-    assert "lasix" not in got, "Lasix and furosemide are one drug: use `code_name` where there is one."
-    assert len(got) == len(set(got)), "a drug is there twice: a set forgets repeats."
-    assert got == ["foobarol", "furosemide"], f"expected foobarol and furosemide, got {got}"
-    return "Well done: two drugs."
+    assert got is not None, "the function gives nothing: does it end with `return`?"
+    assert got, "no drug is left: how is the status of a drug that is taken written?"
+    got = sorted(got)
+    for drug, why in NOT_TAKEN.items():
+        assert drug not in [name.lower() for name in got], f"{drug} is {why}"
+    assert all(name == name.lower() for name in got), "a name has capitals: bring all of them to lower case."
+    assert "foobarol" in got, "Foobarol is gone. It has no code, so what can it be called by?"
+    assert "lasix" not in got, "Lasix and furosemide are one drug: which attribute is the same for both?"
+    assert "furosemide" in got, "furosemide is gone, and the patient takes it."
+    assert len(got) == len(set(got)), "a drug is there twice. Which collection forgets repeats?"
+    assert got == ["foobarol", "furosemide"], f"there should be two drugs; you have {', '.join(got)}."
+    other = sorted(function("Takes Tylenol. Off aspirin."))
+    assert other == ["acetaminophen"], "right for this visit, wrong for another: do you read the text that is given?"
+    return "two drugs, each by one name."
 
 
-def attempt(check, function):
-    try:
-        return check(function)
-    except AssertionError as hint:
-        return f"Not yet: {hint}"
+# %% tags=["exercise"]
+def current_drugs(text):
+    return sorted(m.text.lower() for m in nlp(text)._.medications)  # change this line
 
 
 attempt(check_drugs, current_drugs)
 
-
-# %% [markdown]
-# **2.** Write `icd10_code`: the ICD-10-CM code of a term if it is certain, else `None`. Certain is what was not found
-# by likeness, and what the system has one code for. Start from this blind one.
+# %% [markdown] tags=["solution"]
+# Keep what is `active`; take `code_name`, or `text` where there is none; a set forgets repeats.
 
 
-# %%
-def icd10_code(term):
-    return find_candidates(term)["code"].iloc[0]  # change this line, and add others
-
-
-def check_code(function):
-    wanted = {"asthma": "J45.90", "type 2 diabetes": "E11", "CHF": "I50.9"}
-    got = {term: function(term) for term in wanted}
-    assert got == wanted, f"certain ones are lost or wrong: {got}"
-    assert function("stroke") is None, "stroke has a MeSH code only: look at `code_system`."
-    assert function("diabetis") is None, "diabetis is only like something: look at `how`."
-    assert function("influenza") is None, "influenza has two codes: look at `ambiguous`."
-    return "Well done: certain, or nothing."
-
-
-attempt(check_code, icd10_code)
-
-# %% [markdown]
-# <details><summary><b>A solution</b> (open it, and read the two cells below, when you have tried)</summary>
-#
-# 1. Keep `status == "active"`, take `code_name or text`, and collect in a set.
-# 2. Keep the rows of ICD-10-CM that are neither fuzzy nor ambiguous; if one is left, it is the code. Every fuzzy row is
-#    ambiguous too, so asking for `ambiguous` alone would do; to say both is clearer.
-#
-# </details>
-
-
-# %%
+# %% tags=["solution"]
 def taken_now(text):
     return sorted({(m.code_name or m.text).lower() for m in nlp(text)._.medications if m.status == "active"})
 
 
-check_drugs(taken_now)
+attempt(check_drugs, taken_now)
+
+# %% [markdown]
+# **2.** By our own table a creatinine of 1.4 is high. Write a line, as a note might have it, with a creatinine of 1.4
+# that is read as *normal*.
+#
+# <details><summary>Hint</summary>
+#
+# Three voices can be heard. The mark says high or low, our table says high: which one is left, and where does a
+# laboratory print it?
+#
+# </details>
 
 
-# %%
+# %% tags=["check"]
+def check_line(line):
+    found = nlp(line)._.measurements
+    assert found, "no measurement is read: write the name of the test and a number, with a unit that fits or without."
+    assert len(found) == 1, f"{len(found)} values are read: write a single one."
+    m = found[0]
+    assert (rules.ids.get(m.test) or rules.ids.get(m.test.lower())) == "creatinine", f"{m.test} is no creatinine."
+    assert m.number == 1.4, f"the value is read as {m.value}; it should be 1.4."
+    assert m.interpretation != "low", "now it is low. Is there a mark, or are the limits too high?"
+    assert m.interpretation == "normal", "it is read as high. A mark, a range or our table may say so: which does here?"
+    return "the note has spoken before our table."
+
+
+# %% tags=["exercise"]
+my_line = "Cr 1.4 mg/dL, which is normal"  # change this line
+
+attempt(check_line, my_line)
+
+# %% [markdown] tags=["solution"]
+# A range of the note goes before ours. The words "which is normal" are not read: only a mark, a range, or the table.
+
+# %% tags=["solution"]
+attempt(check_line, "Cr 1.4 mg/dL (0.7-1.5)")
+
+# %% [markdown]
+# **3.** Write `icd10_code`: the ICD-10-CM code of a term if it is certain, else `None`. Certain is what was not found
+# by likeness, and what the system has one code for. Start from this blind one.
+#
+# <details><summary>Hint</summary>
+#
+# `find_candidates("stroke")` and `find_candidates("influenza")` show the columns that tell. Keep some rows of the
+# table; what should the function give when none is left?
+#
+# </details>
+
+
+# %% tags=["check"]
+UNCERTAIN = {
+    "stroke": "Of which system is its certain code? Look at `code_system`.",
+    "diabetis": "It is only like something: look at `how`.",
+    "influenza": "ICD-10-CM has two codes for it: look at `ambiguous`.",
+}
+
+
+def check_code(function):
+    wanted = {"asthma": "J45.90", "type 2 diabetes": "E11", "CHF": "I50.9"}
+    for term, code in wanted.items():
+        got = function(term)
+        assert got is not None, f"{term} has a certain code, and you give none."
+        assert got == code, f"{term}: you give {got!r}, and its code is {code!r}."
+    for term, why in UNCERTAIN.items():
+        got = function(term)
+        assert got is None, f"{term}: you give {got!r} and not None. {why}"
+    return "certain, or nothing."
+
+
+# %% tags=["exercise"]
+def icd10_code(term):
+    return find_candidates(term)["code"].iloc[0]  # change this line, and add others
+
+
+attempt(check_code, icd10_code)
+
+# %% [markdown] tags=["solution"]
+# Keep the rows of ICD-10-CM that are neither fuzzy nor ambiguous; if one is left, it is the code. Every fuzzy row is
+# ambiguous too, so to ask for `ambiguous` alone would do; to say both is clearer.
+
+
+# %% tags=["solution"]
 def certain_code(term):
     table = find_candidates(term)
     sure = table[(table["code_system"] == "ICD-10-CM") & (table["how"] != "fuzzy") & ~table["ambiguous"]]
     return sure["code"].iloc[0] if len(sure) == 1 else None
 
 
-check_code(certain_code)
+attempt(check_code, certain_code)
 
 # %% [markdown]
 # **Recap.** A drug has parts that are quoted, and a status that a cue, a section or a default decides. A measurement is
-# a name and a value that the test can have; "high" is said by the note's flag, by its range, or by ours, in this order.
-# A code is given where the words support it. All of them are mentions, to be filtered before they are counted.
+# a name and a value that the test can have; "high" is said by a mark in the note, by its range, or by ours, in this
+# order. A code is given where the words support it. All of them are mentions, to be filtered before they are counted.
 #
 # **Limits again.** This is for learning and research, never for a clinical decision.
+#
+# **New words**
+#
+# | word | meaning |
+# | --- | --- |
+# | medication status | whether a drug is taken: active, past, planned, an allergy, negated or other |
+# | measurement | the name of a test with a value that this test can have |
+# | reference range | the two limits between which a value counts as normal |
+# | code system | a list of names that has a code for each, such as ICD-10-CM, MeSH or DrugBank |
+# | ICD-10-CM | the American codes for diseases and symptoms |
+# | NOS | not otherwise specified: the words say no more than this |
+# | fuzzy | found by the likeness of letters, not of meanings |
+# | ambiguous | with more than one code, or more than one meaning |
+# | vocabulary | terms of your own, with codes and labels, that are added to the dictionary |

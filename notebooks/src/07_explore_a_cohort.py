@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Explore a cohort
 #
-# **Goal:** answer "how common is it, and how sure are we?" for a group of patients: choose them, describe them, count,
-# check the flags by hand, and correct the count for what the check has found.
-# **You need:** `02_from_text_to_flags`. **Time:** sixty minutes.
+# **Goal:** answer "how common is it, and how sure are we?" for a group of patients: search their notes, choose and
+# describe them, count, check the flags by hand, and correct the count for what the check has found.
+# **You need:** `02_from_text_to_flags`. **Time:** seventy minutes.
 #
 # The notes are synthetic: 74 notes of 12 invented patients. No model is needed. This is for learning and research,
 # never for a clinical decision.
@@ -19,7 +19,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 import clinnlp
 from clinnlp import agreement, cohort, comorbidity, plots
+from clinnlp.explorer import explore
 from clinnlp.review import Session
+from clinnlp.search import TextIndex
 
 plotly.io.renderers.default = "plotly_mimetype"
 pd.set_option("display.max_colwidth", 100, "display.precision", 2)
@@ -52,13 +54,34 @@ both = table[table["heart_failure"] & table["chronic_kidney_disease"]]
 both[["sex", "age", "notes", "heart_failure", "chronic_kidney_disease"]]
 
 # %% [markdown]
-# *... and no dialysis.* Dialysis is no condition here, it is a procedure. **Predict first:** this cell looks for the
-# word in all notes. Will it leave our patient in or out?
+# *... and no dialysis.* Dialysis is no condition here, it is a procedure. So search for the word: `TextIndex` knows
+# where each word of all the notes stands.
 
 # %%
-has_word = result.notes["text"].str.contains("dialysis", case=False)
-has_word_ids = set(result.notes.loc[has_word, "patient_id"])
-both.index.difference(has_word_ids).tolist()
+index = TextIndex(result)
+hits = index.words("dialysis").merge(result.notes[["note_id", "patient_id"]], on="note_id")
+hits
+
+# %% [markdown]
+# **Predict first:** the next cell leaves out the patients of these notes. Will ours be in or out?
+
+# %%
+both.index.difference(hits["patient_id"]).tolist()
+
+# %% [markdown]
+# Nobody is left. Before you believe a search, read what it has found. The **explorer** shows a note with all that was
+# found in it.
+
+# %%
+explore(result, "p01-07")
+
+# %% [markdown]
+# **What to notice:** run the cell in JupyterLab, and "dialysis" is struck through: the note denies it. Type `dialysis`
+# into the search field: it lists the same two notes as the table above, and a click opens each at its place. A click on
+# the struck word says why it was read so: the cue "No". (Until the cell has run, and where widgets do not run, you see
+# the note alone, perhaps with all marks in one colour.)
+#
+# What is *asserted* is in the tables:
 
 # %%
 procedures = result.entities.query("label == 'PROCEDURE'").merge(result.notes[["note_id", "patient_id"]], on="note_id")
@@ -72,7 +95,29 @@ chosen
 
 # %% [markdown]
 # **What to notice:** the word stands in two notes, and both say no ("No dialysis needed", an empty box). A search for
-# the word would have left out the very patient who fits. A filter on what is *asserted* keeps him.
+# the word alone leaves out the very patient who fits. A filter on what is *asserted* keeps him.
+#
+# ### How to ask
+#
+# A search can be asked in several ways. How many notes does each find? **Predict** it for the two spellings at least.
+
+# %%
+queries = ["dialys", "CKD dialysis", "no dialysis", '"no dialysis"', "hemodialysis", "anemia", "anaemia"]
+pd.DataFrame([(query, len(index.words(query))) for query in queries], columns=["query", "notes"])
+
+# %% [markdown]
+# **What to notice:** a word finds all that begin with it. Several words must all be in the note, in any order; in
+# quotes they stand as they are. And letters are all that it knows: two spellings find two sets of notes, and
+# "hemodialysis" finds none, which does not say that nobody has it. A search by *meaning* reads sentences:
+
+# %%
+index.meaning("low blood count", n=4)[["note_id", "score", "text"]].round(2)
+
+# %% [markdown]
+# **What to notice:** not one of these sentences has the words "low" or "count". The explorer searches by meaning too.
+# It is good for finding things to read, and no good for counting: it hardly ever finds nothing.
+#
+# ### Cut the result
 #
 # `select` cuts all tables of a result down to some patients, so that what follows can be done with them alone.
 
@@ -416,61 +461,109 @@ pd.concat(rows)[["prevalence", "low", "high"]].set_axis(list(versions))
 #
 # ## 9. When something is wrong
 #
-# Eight notes are too few. This cell fails on purpose: the error says what to check.
+# Eight notes are too few. This cell breaks on purpose: the message says what is lacking, and what draws it.
 
-# %%
-try:
-    agreement.flag_accuracy(result, "anemia", first_20.head(8))
-except clinnlp.ClinnlpError as error:
-    print(type(error).__name__, "-", error)
+# %% tags=["raises-exception"]
+agreement.flag_accuracy(result, "anemia", first_20.head(8))
+
+# %% [markdown]
+# **What to notice:** it does not give a number that looks like the others. Of the *flagged*, at least five must be
+# read, whatever the number of all.
 
 # %% [markdown]
 # ## Exercises
 #
-# **1.** With pandas: the patients with hypertension *or* diabetes, but *without* chronic kidney disease. (Hint: `|`,
-# `&`, `~`, and brackets around the "or".)
+# The solutions are in [solutions/07_explore_a_cohort_solutions](solutions/07_explore_a_cohort_solutions.ipynb).
+#
+# **1.** With pandas: the patients with hypertension *or* diabetes, but *without* chronic kidney disease.
+#
+# <details><summary>Hint</summary>
+#
+# `|` is or, `&` is and, `~` is not. `&` goes before `|`, so put brackets around the "or".
+#
+# </details>
 
-# %%
-mine = table[table["hypertension"]]  # change this filter
+# %% tags=["check"]
+from clinnlp.course import attempt
 
 
 def check_filter(rows):
-    ids, kidney = set(rows.index), set(table.index[table["chronic_kidney_disease"]])
-    assert not ids & kidney, (
-        f"{len(ids & kidney)} of yours have chronic kidney disease: what does ~ do? (& goes before |.)"
+    assert isinstance(rows, pd.DataFrame), "give rows of the table: table[...], with the filter in the brackets."
+    either, kidney = table["hypertension"] | table["diabetes"], table["chronic_kidney_disease"]
+    ids, wanted = set(rows.index), set(table.index[either & ~kidney])
+    ill = ids & set(table.index[kidney])
+    assert not ill, f'{len(ill)} of yours have chronic kidney disease. Which sign says not? Is the "or" in brackets?'
+    assert ids <= set(table.index[either]), f"{len(ids - wanted)} of yours have neither of the two diseases."
+    assert ids == wanted, (
+        f"{len(wanted - ids)} of {len(wanted)} are missing: is one of the two diseases enough for you?"
     )
-    assert "p09" in ids, "p09 has diabetes and no hypertension, and belongs in: is it 'or'?"
-    assert len(ids) == 7, f"You have {len(ids)} patients, not 7. Is the 'or' in brackets, and what else do you ask for?"
-    return "Well done: seven patients."
+    return f"{len(ids)} patients, and none has chronic kidney disease."
 
 
-def attempt(check, answer):
-    try:
-        return check(answer)
-    except AssertionError as hint:
-        return f"Not yet: {hint}"
+# %% tags=["exercise"]
+my_patients = table[table["hypertension"]]  # change this filter
 
+attempt(check_filter, my_patients)
 
-attempt(check_filter, mine)
+# %% tags=["solution"]
+either = table["hypertension"] | table["diabetes"]
+
+attempt(check_filter, table[either & ~table["chronic_kidney_disease"]])
 
 # %% [markdown]
-# **2.** Now sepsis. 7 of 74 notes are flagged, 9 %. Read by hand, 2 of the 7 are wrong ("?urosepsis", "sepsis not
-# confirmed"). In the others, none was found to be missed. Is the corrected prevalence `up` or `down` from 9 %?
+# **2.** Eight of the 74 notes are flagged for sepsis. Be the reviewer, by this rule:
+#
+# > A case: the note names sepsis as what the patient has, or had. A question, or the name of a treatment, does not do.
+#
+# With which of the eight flags do you disagree? Below is what speaks for each flag. Before you answer: will the
+# corrected prevalence be higher or lower than what is flagged? (In the other 66 notes, Ada has found no case.)
 
 # %%
-direction = ""  # "up" or "down"
+sepsis = result.flags.query("condition == 'sepsis' and status in @cohort.CASES")["note_id"].tolist()
+told = result.evidence.query("condition == 'sepsis' and polarity == 'for' and note_id in @sepsis")
+around = [" ".join(texts[t.note_id][t.start - 42 : t.end + 42].split()) for t in told.itertuples()]
+told[["note_id", "assertion"]].assign(around=around).reset_index(drop=True)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# One row that names it as a diagnosis is enough, so read all rows of a note. If a row is not enough to tell, open the
+# note: `explore(result, "p05-06")`.
+#
+# </details>
 
 
-def check_direction(answer):
-    assert answer in ("up", "down"), "write up or down."
-    assert answer == "down", (
-        "up is for cases that were missed, as in anaemia. Here none was: what does the count of 7 hold too many of?"
+# %% tags=["check"]
+def check_sepsis(ids):
+    ids, wrong = set([ids] if isinstance(ids, str) else ids), {"p04-03", "p04-04"}
+    assert ids <= set(sepsis), f"{', '.join(sorted(ids - set(sepsis)))}: not among the eight notes that are flagged."
+    extra, missing = sorted(ids - wrong - {"p02-03"}), len(wrong - ids)  # p02-03 can be argued
+    assert not extra, f"{extra[0]} does name sepsis as what the patient has or had. Read all its rows."
+    assert not missing, (
+        f"{missing} more among the eight: which of them only asks, or names a treatment, or takes it back?"
     )
-    return "Well done: false alarms pull the corrected share down, missed cases push it up. The larger of the two wins."
+    every = agreement.next_to_review(result, "sepsis", n=len(result.notes))
+    verdicts = every["note_id"].isin(ids).map({True: "disagree", False: "agree"})
+    share = agreement.corrected_prevalence(result, "sepsis", every.assign(verdict=verdicts, reviewer="you")).iloc[0]
+    return (
+        f"{share['apparent']:.1%} of the notes are flagged, {share['prevalence']:.1%} are cases. False alarms pull the "
+        "corrected share down, cases that were missed push it up; the larger of the two wins."
+    )
 
 
-attempt(check_direction, direction)
+# %% tags=["exercise"]
+my_disagreed = {"p05-06"}  # change: the ids of the notes whose flag is wrong
 
+attempt(check_sepsis, my_disagreed)
+
+# %% [markdown] tags=["solution"]
+# In p04-03 "Sepsis 6" is the name of a treatment, and the impression has a question mark. p04-04 says it outright:
+# treated on the sepsis pathway, sepsis not confirmed; "urosepsis" is what somebody coded. p05-06 tells of an admission
+# in July *with* sepsis, so it is a case that is over. p02-03 can be argued: "early sepsis" in the course, and "R/o
+# sepsis" as the diagnosis. The check takes it either way.
+
+# %% tags=["solution"]
+attempt(check_sepsis, {"p04-03", "p04-04"})
 
 # %% [markdown]
 # **3.** A trap. Twelve patients, two wards: ward A (the women) has sent the first two notes of each patient, ward B
@@ -489,24 +582,39 @@ def flagged_patients(keep):
     return counted.assign(notes=kept.groupby("ward").size(), share=counted["flagged"] / counted["patients"])
 
 
-keep = {"A": 2, "B": 7}  # how many notes of each patient are read: make the comparison fair
-flagged_patients(keep)
-
-
-# %%
-def check_fair(keep):
-    assert keep["A"] <= 2, "ward A has sent no more than two notes of a patient."
-    assert keep["B"] <= keep["A"], "each note is one more chance to be flagged, and B has more of them than A."
-    assert keep["B"] == keep["A"], "now A has more chances than B."
-    return "Well done. Look at the shares again: which ward is ahead now?"
-
-
-attempt(check_fair, keep)
+flagged_patients({"A": 2, "B": 7})
 
 # %% [markdown]
-# The same twelve patients, the more notes of each are read:
+# Ward B, it seems. Make the comparison fair: choose how many notes of each patient are read.
+#
+# <details><summary>Hint</summary>
+#
+# What does one more note do to the chance that a patient is flagged in *any* note? And how many notes can ward A give?
+#
+# </details>
 
-# %%
+
+# %% tags=["check"]
+def check_fair(keep):
+    assert sorted(keep) == ["A", "B"], "give one number for A and one for B."
+    assert min(keep.values()) >= 1, "without a note nobody can be flagged."
+    assert keep["A"] <= 2, "ward A has sent no more than two notes of a patient."
+    assert keep["B"] <= keep["A"], "each note is one more chance to be flagged, and B has more of them than A."
+    assert keep["B"] == keep["A"], "now each patient of A has more chances than one of B."
+    a, b = flagged_patients(keep)["flagged"]
+    return f"now ward A has {a} of 6 and ward B {b} of 6. B was ahead only because more of it was read."
+
+
+# %% tags=["exercise"]
+my_keep = {"A": 2, "B": 7}  # change: the number of notes of each patient
+
+attempt(check_fair, my_keep)
+
+# %% [markdown] tags=["solution"]
+# The same number of notes in both wards, and that can be two at most. This is what happens to the same twelve patients,
+# the more notes of each are read:
+
+# %% tags=["solution"]
 growth = pd.concat([flagged_patients({"A": k, "B": k}).assign(k=k) for k in range(1, 8)]).reset_index()
 px.line(
     growth, x="k", y="flagged", color="ward", symbol="ward", line_dash="ward", markers=True, range_y=[0, 6.3],
@@ -514,48 +622,38 @@ px.line(
 ).show()  # fmt: skip
 growth.pivot(index="ward", columns="k", values="flagged")
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # **What to notice:** nobody fell ill between two columns of this table; we only read on. More notes, more chances: of
 # a true finding and of a false alarm. Look at "notes per patient" in Table 1 before you compare groups. (And think:
 # are the patients with many notes not also the more ill? Then cutting all to two notes hides something true.)
-#
-# <details><summary><b>Solutions</b> (open it, and read the cells below, when you have tried)</summary>
-#
-# 1. `(table["hypertension"] | table["diabetes"]) & ~table["chronic_kidney_disease"]`
-# 2. Down, to 5 in 74.
-# 3. Two notes in both wards. Then A is ahead, 2 of 6 against none; with two against all, B was.
-#
-# </details>
 
-# %%
-either = (table["hypertension"] | table["diabetes"]) & ~table["chronic_kidney_disease"]
-check_filter(table[either])
-
-# %%
-wrong = ["p04-03", "p04-04"]
-all_notes = agreement.next_to_review(result, "sepsis", n=74)
-sepsis = all_notes.assign(
-    reviewer="Ada", verdict=all_notes["note_id"].map(lambda n: "disagree" if n in wrong else "agree")
-)
-agreement.corrected_prevalence(result, "sepsis", sepsis)
-
-# %%
-fair = {"A": 2, "B": 2}
-flagged_patients(fair)
+# %% tags=["solution"]
+attempt(check_fair, {"A": 2, "B": 2})
 
 # %% [markdown]
-# **Recap.** A filter on what is asserted; Table 1, read as a proof-reader; a share with its interval; a rule, a random
-# sample of flagged *and* unflagged notes, verdicts; then a corrected share with an interval that is honest.
-#
-# **Limits.**
+# ## Limits
 #
 # - Twelve invented patients say nothing about any real ones. Here the point is the way, not the numbers.
-# - The definitions of the conditions are model-made, and no clinician has adjudicated them; nor are the verdicts a
-#   clinician's.
+# - No clinician has adjudicated the definitions of the conditions, nor the verdicts on this page.
 # - Verdicts belong to the statuses that count as a case. Count `implied` too, and "disagree" with an implied flag means
 #   the opposite: then review those notes again.
 # - The correction is as good as the sample: drawn at random, and read by the rule.
+# - A search finds what is written, and only as it is spelt.
 #
-# **Words.** *Case:* a patient or note with the condition. *Apparent prevalence:* the share flagged. *Corrected:* after
-# the errors of the flags. *Interval:* the values that fit what was seen. *Stratum:* a part that is sampled by itself.
-# *Lift:* seen over expected. *Comorbidity:* a disease beside the one in question. *Kappa:* agreement beyond chance.
+# **Recap.** Search, and read what was found; a filter on what is asserted; Table 1, read as a proof-reader; a share
+# with its interval; a rule, a random sample of flagged *and* unflagged notes, verdicts; then a corrected share with an
+# interval that is honest. Next: `08_fine_tune`.
+#
+# **New words**
+#
+# | word | meaning |
+# | --- | --- |
+# | case | a patient, or a note, with the condition |
+# | interval | the values that fit what was seen: wide where little was seen |
+# | prevalence | the share with a condition; *apparent*: the share flagged; *corrected*: after the errors of the flags |
+# | lift | how many have both of two conditions, over how many would by chance |
+# | comorbidity | a disease beside the one in question; an index adds points for those that last |
+# | stratum | a part of the notes that is sampled by itself, such as the flagged ones |
+# | sensitivity, specificity | of the cases, the share flagged; of the others, the share not flagged |
+# | unit | what is counted: notes or patients |
+# | kappa | agreement of two readers beyond chance |

@@ -2,7 +2,7 @@
 # # Three ways to summarise a note
 #
 # **Goal:** summarise one note in three ways, see what each gets wrong, and check any summary against its note.
-# **You need:** `02_from_text_to_flags`; for section 5 also `pip install "clinnlp[torch]"`. **Time:** an hour.
+# **You need:** `02_from_text_to_flags`; for section 5 also `pip install "clinnlp[torch]"`. **Time:** sixty minutes.
 #
 # | way | what it does | its usual mistake |
 # | --- | --- | --- |
@@ -14,6 +14,7 @@
 # all findings come from word lists and rules.
 
 # %%
+import re
 import tempfile
 import textwrap
 from pathlib import Path
@@ -551,97 +552,137 @@ pd.DataFrame(rows, columns=["", "summary", "ROUGE-1", "what the check objects to
 # lowest ROUGE, for saying it in other words. ROUGE compares many summaries on average; it cannot tell whether *this*
 # one is safe to read.
 #
-# ### A cell that breaks on purpose
+# ### When something is wrong
 #
 # `summarise` gives lines, `check_summary` wants a text. It would be easy to glue the lines together silently, problems
-# and drugs included. Would you want that?
+# and drugs included. Would you want that? This cell breaks on purpose:
 
-# %%
-try:
-    check_summary(summarise(doc), note, nlp)
-except clinnlp.ClinnlpError as error:
-    print(f"{type(error).__name__} - {error}")
+# %% tags=["raises-exception"]
+check_summary(summarise(doc), note, nlp)
 
 # %% [markdown]
 # **What to notice:** the message says which argument, what was given and what to do, and quotes nothing of the note:
 # messages end up in logs. Put together the text that somebody will read, and check that.
-#
+
+# %% [markdown]
 # ## Exercises
 #
+# The solutions are in [solutions/09_summarise_solutions](solutions/09_summarise_solutions.ipynb).
+#
 # **1.** Write a summary of the second visit in *one* sentence of at most 25 words. It has to name the new problem, make
-# three claims or more, and be wholly supported.
+# three claims or more, and be wholly supported. Here is the note:
 
 # %%
 print(after)
 
-# %%
-my_summary = "A 58-year-old woman came with fever and gout of the left big toe."  # change this
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The message quotes the first claim that does not hold, and why. What part of the note is about *this* visit?
+#
+# </details>
+
+# %% tags=["check"]
+from clinnlp.course import attempt
 
 
 def check_mine(summary):
     length = count_words(summary).total()
-    assert summary.strip().rstrip(".").count(". ") == 0, "that is more than one sentence: what can go?"
+    assert length, "write a sentence."
+    assert not re.search(r"[.!?]\s+[A-Z]", summary.strip()), "that is more than one sentence: what can go?"
     assert length <= 25, f"{length} words are too many: drugs with doses take much room."
     claims = show_claims(summary, after)
     wrong = claims.query("verdict != 'supported'")
     assert not len(wrong), f"{wrong['claim'].iloc[0]!r} is {wrong['verdict'].iloc[0]}: {wrong['reason'].iloc[0]}."
-    assert len(claims) >= 3, f"only {len(claims)} claims: true, but it says little. Age? Treatment?"
     assert "gout" in summary.lower(), "every claim is supported, and the new problem is not named."
-    assert "fever" not in summary.lower(), "supported by the copied story only: does she have a fever at *this* visit?"
-    return f"Well done: {len(claims)} claims in {length} words, all supported."
+    assert len(claims) >= 3, f"true, but it says little (claims: {len(claims)}). Who is she? What is done?"
+    feverish = any(e.text.lower() in ("fever", "febrile") and e._.assertion == "present" for e in nlp(summary).ents)
+    assert not feverish, "supported by the copied story only: does she have a fever at *this* visit?"
+    return f"{len(claims)} claims in {length} words, all supported."
 
 
-def attempt(check, answer):
-    try:
-        return check(answer)
-    except AssertionError as hint:
-        return f"Not yet: {hint}"
-
+# %% tags=["exercise"]
+my_summary = "A 58-year-old woman came with fever and gout of the left big toe."  # change this sentence
 
 attempt(check_mine, my_summary)
 
-# %% [markdown]
-# *Hint:* the message quotes the first claim that does not hold, and why.
-#
-# **2.** Predict the verdict of each statement about the discharge summary: `supported`, `contradicted` or
-# `unsupported`. *Hint:* three of them turn on whose, how long and how sure.
+# %% [markdown] tags=["solution"]
+# Take the assessment and not the copied story. "Fever" would be supported by the copied paragraph, though the visit
+# says "No fever": the check compares with the whole note, and the note disagrees with itself.
 
-# %%
-my_verdicts = {
-    "Her mother had breast cancer.": "",
+# %% tags=["solution"]
+gout = "Acute gout of the right big toe in a 58-year-old woman, for which colchicine 0.6 mg daily was started."
+
+attempt(check_mine, gout)
+
+# %% [markdown]
+# **2.** Predict the verdict of each statement about the discharge summary: `supported`, `contradicted` or
+# `unsupported`.
+#
+# <details><summary>Hint</summary>
+#
+# Find each disease and drug in the note. Three of the five turn on whose it is, how long it was, and how sure it is.
+#
+# </details>
+
+
+# %% tags=["check"]
+def check_verdicts(guesses):
+    hints = {
+        "Her mother had breast cancer.": "whose disease is it here, and whose in the note?",
+        "She has asthma.": "the note does speak of asthma: of whom?",
+        "She is allergic to penicillin.": "does the note say anything at all of penicillin?",
+        "Lisinopril was held for two weeks.": "look at the number *and* its unit.",
+        "She may have hypertension.": "is it a mistake to say less than the note? To be surer than the note is one.",
+    }
+    for statement, hint in hints.items():
+        guess = str(guesses.get(statement, "")).strip().lower()
+        assert guess, f"{statement!r} has no guess yet."
+        assert guess in worst, f"{guess!r} is no verdict: write one of {', '.join(worst)}."
+        assert guess == verdict(statement), f"{statement!r}: {hint}"
+    return "five of five."
+
+
+# %% tags=["exercise"]
+my_verdicts = {  # write a verdict behind each
+    "Her mother had breast cancer.": "contradicted",
     "She has asthma.": "",
     "She is allergic to penicillin.": "",
     "Lisinopril was held for two weeks.": "",
     "She may have hypertension.": "",
 }
 
-# %%
-hints = {
-    "Her mother had breast cancer.": "whose disease it is has to agree, and here it does.",
-    "She has asthma.": "the note does speak of asthma: of whom?",
-    "She is allergic to penicillin.": "does the note say anything at all of penicillin?",
-    "Lisinopril was held for two weeks.": "look at the number *and* its unit.",
-    "She may have hypertension.": "to say less than the note is no mistake; to be surer than the note is one.",
-}
-
-
-def check_verdicts(guesses):
-    for statement, hint in hints.items():
-        assert guesses.get(statement), f"{statement!r} has no guess yet."
-        assert guesses[statement] == verdict(statement), f"{statement!r}: {hint}"
-    return "Well done: five of five."
-
-
 attempt(check_verdicts, my_verdicts)
 
+# %% [markdown] tags=["solution"]
+# The mother's cancer is the mother's in both. The brother's asthma contradicts hers. Of penicillin the note says
+# nothing, so not even "not allergic" would be supported. Two weeks are not two days. And "may have" claims less than
+# the note does.
+
+# %% tags=["solution"]
+verdicts = {
+    "Her mother had breast cancer.": "supported",
+    "She has asthma.": "contradicted",
+    "She is allergic to penicillin.": "unsupported",
+    "Lisinopril was held for two weeks.": "contradicted",
+    "She may have hypertension.": "supported",
+}
+
+attempt(check_verdicts, verdicts)
+
 # %% [markdown]
-# **3.** The ward list has room for two sentences of the extract, and has to name the cellulitis. Find the *largest*
-# `max_words` that does it. *Hint:* the table of the sentences in section 2 has their words counted.
+# **3.** The ward list has room for two sentences of the extract of `note`, and has to name the cellulitis. Find the
+# *largest* `max_words` that does it.
+#
+# <details><summary>Hint</summary>
+#
+# The table of sentences in section 2 has their words counted. Which sentence pushes the diagnosis out, and how long is
+# it?
+#
+# </details>
 
-# %%
-my_max_words = 40
 
-
+# %% tags=["check"]
 def check_room(limit):
     def names_it(words):
         return "cellulitis" in " ".join(extract(note, max_words=words)).lower()
@@ -649,52 +690,40 @@ def check_room(limit):
     assert isinstance(limit, int), "give a whole number of words."
     assert names_it(limit), f"with {limit} words the extract does not name it. Look at the table of section 2."
     assert not names_it(limit + 1), f"{limit} does it, and {limit + 1} does it too. At which length does a rival fit?"
-    return f"Well done: {limit}. With one word more the long sentence fits, and the diagnosis is gone."
+    return f"{limit}. With one word more the long sentence fits, and the diagnosis is gone."
 
+
+# %% tags=["exercise"]
+my_max_words = 40  # change this number
 
 attempt(check_room, my_max_words)
 
-# %% [markdown]
-# <details><summary><b>A solution</b> (open it, and read the cells below, when you have tried)</summary>
-#
-# 1. Take the assessment and not the copied story. "Fever" is supported by the copied paragraph, though the visit says
-#    "no fever": the check compares with the whole note, and the note disagrees with itself.
-# 2. The brother's asthma is contradicted; of penicillin the note says nothing, so not even "not allergic" would be
-#    supported.
-# 3. The long sentence is what pushes the diagnosis out. Count its words, and stay one below.
-#
-# </details>
+# %% [markdown] tags=["solution"]
+# The long sentence is what pushes the diagnosis out. Count its words, and stay one below.
 
-# %%
-check_mine("Acute gout of the right big toe in a 58-year-old woman, for which colchicine 0.6 mg daily was started.")
-
-# %%
-check_verdicts(
-    {
-        "Her mother had breast cancer.": "supported",
-        "She has asthma.": "contradicted",
-        "She is allergic to penicillin.": "unsupported",
-        "Lisinopril was held for two weeks.": "contradicted",
-        "She may have hypertension.": "supported",
-    }
-)
-
-# %%
-check_room(count_words(candidates[first].text).total() - 1)
+# %% tags=["solution"]
+attempt(check_room, count_words(candidates[first].text).total() - 1)
 
 # %% [markdown]
+# ## Limits
+#
+# This is for learning and research, never for a clinical decision. A summary that passed the check was still not read
+# by a clinician. The check sees what is said wrongly, seldom how things belong together, and never what is missing. The
+# figures for the extract come from one collection of reports, those for the snapshot from few notes.
+#
 # **Recap.** An extract is the note's own words, and leaves out. A snapshot leads back to its words, and has lines only
-# for what was found. A model writes anything. All three can be checked, claim by claim; the check sees what is said
-# wrongly, seldom how things belong together, and never what is missing.
+# for what was found. A model writes anything. All three can be checked, claim by claim. Next:
+# `10_evaluate_and_error_analysis`.
 #
-# **Glossary**
+# **New words**
 #
-# - *extractive*: made of sentences of the note. *Abstractive* (generative): newly written.
-# - *claim*: one statement that can be true or false, such as a finding, a drug with its dose, an age.
-# - *faithfulness*: whether the note supports what the summary says. It is not completeness, and not truth.
-# - *hallucination*: what a model says and its source does not.
-# - *ROUGE*: how many words two texts share. *Baseline*: the simplest method, which a better one has to beat.
-# - *snapshot*: a form filled from the tables, each line with its place in a note.
-#
-# **Limits.** This is for learning and research, never for a clinical decision. A summary that passed the check was
-# still not read by a clinician.
+# | word | meaning |
+# | --- | --- |
+# | extractive | made of sentences of the note |
+# | generative | newly written by a model; also: abstractive |
+# | claim | one statement that can be true or false, such as a finding, a drug with its dose, an age |
+# | faithfulness | whether the note supports what a summary says; not completeness, and not truth |
+# | hallucination | what a model says and its source does not |
+# | ROUGE | how many words two texts share |
+# | baseline | the simplest method, which a better one has to beat |
+# | snapshot | a form filled from the tables, each line with its place in a note |

@@ -15,7 +15,6 @@
 # %%
 import html
 import re
-import textwrap
 
 import numpy as np
 import pandas as pd
@@ -173,8 +172,13 @@ def row(w, f, what):
     one = w or f
     place = {"note_id": one.note_id, "start": one.start, "end": one.end}
     kind = "FN" if f is None else "FP" if w is None else "TP"
+    sides = {
+        f"{side}{name}": getattr(one, name.strip("_") or what, "")
+        for side, one in (("gold", w), ("found", f))
+        for name in ("", "_text", "_label")
+    }
     reasons = {name: getattr(f, name, "") for name in ("cue", "section", "source")}
-    return {**place, "kind": kind, "gold": getattr(w, what, ""), "found": getattr(f, what, ""), **reasons}
+    return {**place, "kind": kind, **sides, **reasons}
 
 
 def counts(pairs):
@@ -327,17 +331,76 @@ pd.DataFrame(rows, columns=["system", "your guess", "accuracy", "mean F1 of the 
 #   findings, one of them moves a share by a tenth.
 # - A finding that was missed is in none of these tables.
 #
-# ## 4. An error browser
+# ## 4. An error browser by kind
 #
-# A score says how many. To mend anything, you have to read. Every wrong assertion, with the words around it:
+# A score says how many. To mend anything, you have to read, and it is easier to read what is sorted. A finding can be
+# wrong in five ways. **Predict** which of the five is the most frequent.
 
 # %%
-wrong = both.query("gold != found").copy()
-wrong["change"] = wrong["gold"] + " -> " + wrong["found"]
+matched = pairs["kind"] == "TP"
+kinds = {
+    "missed": pairs["kind"] == "FN",
+    "extra": pairs["kind"] == "FP",
+    "other limits": matched & (pairs["gold_text"] != pairs["found_text"]),
+    "other label": matched & (pairs["gold_label"] != pairs["found_label"]),
+    "other assertion": matched & (pairs["gold"] != pairs["found"]),
+}
+errors = pd.concat([pairs[is_kind].assign(error=name) for name, is_kind in kinds.items()], ignore_index=True)
+errors.groupby("error", sort=False).agg(errors=("note_id", "size"), notes=("note_id", "nunique"))
+
+# %% [markdown]
+# **What to notice:** an overlap forgives other limits, and one label for all forgives the label: neither is in the F1
+# of 0.911. One finding can be wrong in more ways than one.
+#
+# `browse` folds the errors by any column:
+
+
+# %%
+def browse(rows, by, n=5, around=70):
+    folds = []
+    for kind, heap in rows.groupby(by, sort=False):
+        lines = "".join(in_text(row, around) for row in heap.head(n).itertuples())
+        is_open = " open" if rows[by].nunique() == 1 else ""
+        folds.append(
+            f"<details{is_open}><summary><b>{html.escape(kind)}</b> ({len(heap)})</summary><ol>{lines}</ol></details>"
+        )
+    return HTML("".join(folds))
+
+
+def in_text(row, around):
+    text = texts[row.note_id]
+    pieces = text[max(0, row.start - around) : row.start], text[row.start : row.end], text[row.end :][:around]
+    before, finding, after = (html.escape(re.sub(r"\s+", " ", piece)) for piece in pieces)
+    return f"<li><b>{row.note_id}</b> {html.escape(row.change)}: ...{before}<mark>{finding}</mark>{after}...</li>"
+
+
+# %% [markdown]
+# Click on a kind to read the first five of it in their text. Before the colon stands what the gold has, and what the
+# pipeline has in its place.
+
+# %%
+column = {"other limits": "_text", "other label": "_label", "other assertion": ""}
+errors["change"] = [
+    f"{e['gold' + column[e['error']]]} -> {e['found' + column[e['error']]]}" if e["error"] in column else e["error"]
+    for e in errors.to_dict("records")
+]
+browse(errors, by="error")
+
+# %% [markdown]
+# **What to notice:**
+#
+# - Two kinds can have one cause. On the form p02-01 the gold has "Emphysema/COPD" as one finding, the pipeline has two:
+#   that makes one with other limits, and an extra one. Nobody would mend a rule for it.
+# - Other limits are often a word more or less around the same finding: "AF" for "Paroxysmal AF". Whoever only counts
+#   patients may leave them alone. What was missed, such as "hypoxic" or "wt loss", is gone.
+#
+# ### One kind, closer
+#
+# The wrong assertions, a row each:
+
+# %%
+wrong = errors.query("error == 'other assertion'").copy()
 wrong["words"] = wrong.apply(words, axis=1)
-len(wrong)
-
-# %%
 wrong[["note_id", "change", "cue", "section", "words"]].head(8).reset_index(drop=True)
 
 # %% [markdown]
@@ -363,21 +426,9 @@ largest = wrong.groupby(["change", "cue"]).size().sort_values(ascending=False, k
 largest.rename("errors").reset_index().replace("", "(none)")
 
 # %%
-change, cue = largest.index[0]
-heap = wrong.query("change == @change and cue == @cue")
-
-
-def browse(rows, around=70):
-    lines = []
-    for row in rows.itertuples():
-        text = texts[row.note_id]
-        pieces = text[max(0, row.start - around) : row.start], text[row.start : row.end], text[row.end :][:around]
-        before, finding, after = (html.escape(re.sub(r"\s+", " ", piece)) for piece in pieces)
-        lines.append(f"<li><b>{row.note_id}</b> ({row.change}): ...{before}<mark>{finding}</mark>{after}...</li>")
-    return HTML(f"<ol>{''.join(lines)}</ol>")
-
-
-browse(heap.head(5))
+most, cue = largest.index[0]
+heap = wrong.query("change == @most and cue == @cue")
+browse(heap, by="change")
 
 # %% [markdown]
 # Read all five, then give the kind a name *before* you open the next line. A good name says what the words have in
@@ -394,16 +445,16 @@ browse(heap.head(5))
 # A heap is a proposal, no more. Before you write a rule: how many findings in *all* notes would it touch, and how many
 # of them are right today? (`04_sections_and_context` has a lab for this.)
 #
-# The same browser reads any kind of error. Findings that were missed, and where:
+# The browser folds by any column. The findings that were missed, and the notes that have most of them:
 
 # %%
-missed = pairs.query("kind == 'FN'").assign(change="missed")
+missed = errors.query("error == 'missed'")
 where = missed["note_id"].value_counts().rename_axis("note_id").reset_index(name="missed")
-where.sort_values(["missed", "note_id"], ascending=[False, True]).head(3).reset_index(drop=True)
+where = where.sort_values(["missed", "note_id"], ascending=[False, True]).head(3).reset_index(drop=True)
+where
 
 # %%
-worst = where.sort_values(["missed", "note_id"], ascending=[False, True])["note_id"].iloc[0]
-browse(missed.query("note_id == @worst").head(5), around=50)
+browse(missed[missed["note_id"] == where["note_id"].iloc[0]], by="note_id", around=50)
 
 # %% [markdown]
 # **What to notice:** findings told in plain words ("not waking up") rather than named. A longer word list would help
@@ -552,7 +603,7 @@ sure_and_wrong[["note_id", "condition", "gold", "found", "confidence", "words"]]
 # the rules do not know what they do not know, and where a reader should look first. Read it again after section 7: not
 # every row is the pipeline's mistake.
 #
-# ## 7. When the gold is wrong
+# ## 7. Learning from disagreements
 #
 # A gold is made by reading, and readers differ. Two invented readers, twice forty verdicts; they agree on 36 both
 # times. **Predict:** is the agreement beyond chance (Cohen's *kappa*: 0 is chance, 1 is perfect) the same?
@@ -589,7 +640,7 @@ disagreements(samples["easy: nearly all agree"])
 doubts = [
     ("p06-02", "before the stroke", "no label", "present"),
     ("p11-02", "before the fall", "no label", "present"),
-    ("p11-02", "?TIA 6/2132 - stroke workup negative", "uncertain", "absent"),
+    ("p10-04", "former smoker, recent RLL pneumonia", "historical", "present"),
     ("p08-01", "No gout attacks since last summer", "historical", "absent"),
     ("p12-01", "ibuprofen 400 mg prn knee pain", "present", "hypothetical"),
     ("p12-01", "No family history of colon cancer, blood clots or sudden death", "absent", "family"),
@@ -603,13 +654,22 @@ pd.DataFrame(doubts, columns=["note_id", "words", "gold", "pipeline"])
 #
 # - The first two are slips of the reader: the guidelines say "every mention", and these were passed over. Here the
 #   "false positives" are right.
-# - The TIA: doubted, worked up, and put down to a medicine. Uncertain or absent? The gout: he has had attacks before
-#   (historical), and none since summer (absent). Both readings can be defended.
+# - The "recent" pneumonia: over, or not quite? Historical or present? The gout: he has had attacks before (historical),
+#   and none since summer (absent). Both readings can be defended.
 # - The knee pain is the reason for a tablet "as needed". As a rule that is hypothetical; but this patient takes it two
 #   or three times a week.
 # - "No family history of": denied, *and* about relatives. The gold lets the denial win, the pipeline's `assertion`
 #   lets the family win (`is_negated` is true as well). Nobody is wrong: it is a *convention*, and worth one line in a
 #   methods section.
+#
+# So each disagreement ends in one of four places, and only one of them is a rule:
+#
+# | at fault | what to do | here |
+# | --- | --- | --- |
+# | the pipeline | a rule, with a counter-example, tried on all notes | "# Hypokalemia: repleted, resolved" |
+# | the gold | mend it, under a new version | "before the stroke" |
+# | the guidelines, which do not say | settle it, write it down, read again what it touches | the pneumonia, the gout |
+# | nobody: a convention | name it where you give the score | "No family history of" |
 #
 # What do they do to the scores?
 
@@ -624,7 +684,11 @@ extra = [
 ]
 mended = pd.concat([problems, pd.DataFrame(extra)]).sort_values(["note_id", "start", "end"]).reset_index(drop=True)
 convention = mended["text"].isin(["colon cancer", "blood clots", "sudden death", "heart disease"])
-other = {("p11-02", "TIA"): "absent", ("p08-01", "gout attacks"): "absent", ("p12-01", "knee pain"): "hypothetical"}
+other = {
+    ("p10-04", "RLL pneumonia"): "present",
+    ("p08-01", "gout attacks"): "absent",
+    ("p12-01", "knee pain"): "hypothetical",
+}
 argued = pd.Series([other.get(key) for key in zip(mended["note_id"], mended["text"], strict=True)], dtype="str")
 theirs = argued.fillna(mended["assertion"]).mask(convention & (mended["note_id"] == "p12-01"), "family")
 golds = {
@@ -721,16 +785,12 @@ table
 # - **That is the state of the fifteen notes on this page.** They were read while rules were written. Their scores
 #   say that the rules do what they were meant to do, not how they will do on notes of your own.
 #
-# ## 9. A cell that breaks on purpose, and one that does not
+# ## 9. When something is wrong
 #
-# Two readers agree on everything. What is their kappa?
+# Two readers agree on everything. What is their kappa? This cell breaks on purpose.
 
-# %%
-unanimous = verdicts(both_agree=20, only_ada=0, only_ben=0, neither=0)
-try:
-    kappa(unanimous)
-except clinnlp.ClinnlpError as error:
-    print(textwrap.fill(f"{type(error).__name__} - {error}", 112))
+# %% tags=["raises-exception"]
+kappa(verdicts(both_agree=20, only_ada=0, only_ben=0, neither=0))
 
 # %% [markdown]
 # **What to notice:** with one verdict only, chance agreement is perfect too, and kappa would be 0 / 0. An error is
@@ -743,25 +803,30 @@ score_entities(in_order, turned).query("label == 'PROBLEM'").round(3).reset_inde
 # %% [markdown]
 # **What to notice:** no error, only a bad score. Offsets fit any note, so nothing can notice. A score that is far too
 # low, or far too high, is first of all a question to your own code: look at five findings in their text.
-#
+
+# %% [markdown]
 # ## Exercises
 #
+# The solutions are in
+# [solutions/10_evaluate_and_error_analysis_solutions](solutions/10_evaluate_and_error_analysis_solutions.ipynb).
+#
 # **1.** Which mistake in the status of medications is the most frequent? Give the gold's status and the pipeline's.
-# Hint: `drug_pairs` has the columns `gold` and `found`.
+#
+# <details><summary>Hint</summary>
+#
+# `drug_pairs` has the columns `gold` and `found`. Keep the rows where they differ, and count by both.
+#
+# </details>
 
-# %%
-my_mistake = ("active", "past")  # gold, pipeline
-
-
-def attempt(check, *answer):
-    try:
-        return check(*answer)
-    except AssertionError as hint:
-        return f"Not yet: {hint}"
+# %% tags=["check"]
+from clinnlp.course import attempt
 
 
 def check_mistake(gold_status, found_status):
     heap = drug_pairs.query("gold != found").groupby(["gold", "found"]).size()
+    names = {*drug_pairs["gold"], *drug_pairs["found"]}
+    for status in (gold_status, found_status):
+        assert status in names, f"{status!r} is no status here. There are: {', '.join(sorted(names))}."
     assert gold_status != found_status, "the two are the same: that is no mistake."
     mine = int(heap.get((gold_status, found_status), 0))
     turned = int(heap.get((found_status, gold_status), 0))
@@ -769,22 +834,37 @@ def check_mistake(gold_status, found_status):
     assert mine == heap.max(), (
         f"this one happens {mine} times; another happens {heap.max()} times. Count by both columns."
     )
-    return f"Well done: {gold_status} read as {found_status}, {mine} times."
+    return f"{gold_status} read as {found_status}, {mine} times."
 
+
+# %% tags=["exercise"]
+my_mistake = ("active", "past")  # change: the gold's status, the pipeline's status
 
 attempt(check_mistake, *my_mistake)
 
+# %% [markdown] tags=["solution"]
+# Group by both columns, and take the largest group. Then read it: what do its words have in common?
+
+# %% tags=["solution"]
+mistakes = drug_pairs.query("gold != found")
+mistakes = mistakes.assign(change=mistakes["gold"] + " -> " + mistakes["found"])
+browse(mistakes[mistakes["change"] == mistakes["change"].mode()[0]], by="change", n=7)
+
+# %% tags=["solution"]
+attempt(check_mistake, *mistakes.groupby(["gold", "found"]).size().idxmax())
+
 # %% [markdown]
-# Then look at them: what do their words have in common? (`drug_pairs.query(...)`, and `browse` after adding a column
-# `change`.)
-#
 # **2.** Give the 95 % interval of the difference in **recall** that the model makes (`model` minus `rules`). The line
 # below computes an interval, but not that one. Two things are wrong with it.
+#
+# <details><summary>Hint</summary>
+#
+# Section 5 has the same for F1, drawn both ways. Look at what is passed to each `resample`.
+#
+# </details>
 
-# %%
-my_interval = interval(resample(model, f1, seed=1) - resample(rules, f1, seed=2))  # change this line
 
-
+# %% tags=["check"]
 def check_interval(low, high):
     draws = [resample(model, recall, seed) - resample(rules, recall, seed) for seed in range(5)]
     true_low, true_high = np.mean([interval(d) for d in draws], axis=0)
@@ -793,56 +873,74 @@ def check_interval(low, high):
     assert width < 1.5 * true_width, f"{width / true_width:.1f} times too wide: are the same notes drawn for both?"
     close = abs(low - true_low) < 0.003 and abs(high - true_high) < 0.003
     assert close, "of the right kind, but not recall: which measure does `resample` compute?"
-    return "Well done: the same notes for both, and recall."
+    return "the same notes for both, and recall."
 
+
+# %% tags=["exercise"]
+my_interval = interval(resample(model, f1, seed=1) - resample(rules, f1, seed=2))  # change this line
 
 attempt(check_interval, *my_interval)
 
-# %% [markdown]
-# **3.** Choose the measure for each task: `precision`, `recall`, `macro F1` or `calibration`.
+# %% [markdown] tags=["solution"]
+# One seed for both, so that the same notes are drawn; and `recall` in place of `f1`.
 
-# %%
-my_measures = {
-    "A nurse reads every flagged note; no case may be missed": "",
-    "Flagged patients get a letter, and nobody reads the notes before": "",
-    "Two versions of the context rules; relatives and doubts matter as much as denials": "",
-    "Only flags that are less than 80 % sure are read by hand": "",
-}
-
-
-def check_measures(chosen):
-    key = dict(zip(chosen, ("recall", "precision", "macro F1", "calibration"), strict=True))
-    why = {
-        "recall": "Who or what finds the cases that were not flagged? And are false alarms costly here?",
-        "precision": "Which error sends a letter to the wrong person?",
-        "macro F1": "Which measure gives the rare classes the same say as the frequent ones?",
-        "calibration": "What has to be true of the number 80 % for this to be safe?",
-    }
-    for task, measure in chosen.items():
-        assert measure.strip().lower() == key[task].lower(), f"{task}. {why[key[task]]}"
-    return "Well done: the cost of an error chose the measure."
-
-
-attempt(check_measures, my_measures)
+# %% tags=["solution"]
+attempt(check_interval, *interval(resample(model, recall) - resample(rules, recall)))
 
 # %% [markdown]
-# <details><summary><b>A solution</b> (open it, and read the cells below, when you have tried)</summary>
+# **3.** Choose the measure for each task: `precision`, `recall`, `macro F1` or `calibration`. Each is needed once.
 #
-# 1. Group by both columns, and take the largest group.
-# 2. One seed for both, so that the same notes are drawn; and `recall` in place of `f1`.
-# 3. Recall; precision; macro F1; calibration.
+# <details><summary>Hint</summary>
+#
+# Ask of each task which error costs more, who would notice it, and whether rare classes count.
 #
 # </details>
 
-# %%
-solution = drug_pairs.query("gold != found").groupby(["gold", "found"]).size().idxmax()
-check_mistake(*solution)
 
-# %%
-check_interval(*interval(resample(model, recall) - resample(rules, recall)))
+# %% tags=["check"]
+def check_measures(chosen):
+    wanted = {
+        "A nurse reads every flagged note; no case may be missed": "recall",
+        "Flagged patients get a letter, and nobody reads the notes before": "precision",
+        "Two versions of the context rules; relatives and doubts matter as much as denials": "macro F1",
+        "Only flags that are less than 80 % sure are read by hand": "calibration",
+    }
+    why = {
+        "recall": "who or what finds the cases that were not flagged? Are false alarms costly here?",
+        "precision": "which error sends a letter to the wrong person?",
+        "macro F1": "which measure gives the rare classes the same say as the frequent ones?",
+        "calibration": "what has to be true of the number 80 % for this to be safe?",
+    }
+    for task, measure in wanted.items():
+        given = chosen.get(task, "").strip().lower()
+        assert given in [name.lower() for name in why], f"{task}: write one of {', '.join(why)}."
+        assert given == measure.lower(), f"{task}: {why[measure]}"
+    return "the cost of an error chose the measure."
 
-# %%
-check_measures(dict(zip(my_measures, ("recall", "precision", "macro F1", "calibration"), strict=True)))
+
+# %% tags=["exercise"]
+my_measures = {  # change the measures
+    "A nurse reads every flagged note; no case may be missed": "precision",
+    "Flagged patients get a letter, and nobody reads the notes before": "precision",
+    "Two versions of the context rules; relatives and doubts matter as much as denials": "precision",
+    "Only flags that are less than 80 % sure are read by hand": "precision",
+}
+
+attempt(check_measures, my_measures)
+
+# %% [markdown] tags=["solution"]
+# The nurse takes the false alarms out, and nobody brings a missed case back: recall. A letter to the wrong person is
+# the costly error: precision. Rare classes count as much: macro F1. Whoever trusts 80 % needs it to be 80 %.
+
+# %% tags=["solution"]
+chosen = {
+    "A nurse reads every flagged note; no case may be missed": "recall",
+    "Flagged patients get a letter, and nobody reads the notes before": "precision",
+    "Two versions of the context rules; relatives and doubts matter as much as denials": "macro F1",
+    "Only flags that are less than 80 % sure are read by hand": "calibration",
+}
+
+attempt(check_measures, chosen)
 
 # %% [markdown]
 # ## Limits
@@ -856,7 +954,7 @@ check_measures(dict(zip(my_measures, ("recall", "precision", "macro F1", "calibr
 #
 # **Recap.** Read how the gold was made. Say what counts as right. Count TP, FP and FN; ask what each costs. Draw notes,
 # not findings; compare in pairs. Look at each class. Then read the errors, in heaps, and ask of each whether the
-# pipeline, the gold or the convention is at fault. Keep notes that no rule has seen.
+# pipeline, the gold, the guidelines or a convention is at fault. Keep notes that no rule has seen.
 #
 # **New words**
 #
@@ -871,6 +969,5 @@ check_measures(dict(zip(my_measures, ("recall", "precision", "macro F1", "calibr
 # | bootstrap | draw from the sample again and again, to see how much a score depends on the draw |
 # | paired | the same notes drawn for both systems |
 # | calibration | whether 80 % sure is right in 80 % |
-# | kappa | agreement of two readers beyond chance |
 # | adjudicate | settle a disagreement by the guidelines |
 # | overfitting | fitting the sentences seen, and not the language |

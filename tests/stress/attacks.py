@@ -22,8 +22,8 @@ from inspect import getsource, signature
 from types import ModuleType
 from typing import Any
 
-FIRST, SIZES = 2_000, (10_000, 40_000)  # characters
-DOUBTFUL = 0.001  # seconds for the first text from which a pattern is tried on the longer ones
+FIRST, SIZES = 1_000, (10_000, 40_000)  # characters
+DOUBTFUL = 0.0005  # seconds for the first text from which a pattern is tried on the longer ones
 SECONDS = 1.0  # that a pattern may take for the longest text
 GROWTH, SLOW = 9, 0.15  # how much longer four times the text may take (linear 4, quadratic 16), from so many seconds on
 WATCH = 2.0  # seconds after which a pattern is stopped
