@@ -114,7 +114,7 @@ def _screen(
         return
     if not kinds:
         return
-    message = f"The notes may hold identifiers: {count_kinds(kinds.elements())}. clinnlp privacy lists them."
+    message = f"The notes may hold identifiers: {count_kinds(kinds)}. clinnlp privacy lists them."
     if strict:
         raise InputError(message)
     console.print(message, highlight=False, soft_wrap=True)
@@ -156,7 +156,7 @@ def privacy(
 ) -> None:
     """List what may identify a person in notes or in the outputs of a notebook, without their text."""
     from clinnlp.notes import read_notes
-    from clinnlp.privacy import check, count_kinds, refuse
+    from clinnlp.privacy import check, count_kinds, refuse_found
     from clinnlp.privacy import mask as masked
     from clinnlp.privacy_notebook import mask_outputs
 
@@ -177,7 +177,7 @@ def privacy(
         if out:
             (masked(table, ignore=ignored) if mask else found).to_csv(out, index=False)
         if strict:
-            refuse(table, ignore=ignored)
+            refuse_found(found, len(table))
     except (ClinnlpError, OSError) as error:
         console.print(f"clinnlp: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(COULD_NOT_RUN) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clinnlp.errors import InputError
+from clinnlp.overlaps import meet
 from clinnlp.schema import ASSERTIONS
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _measures(gold: Row, found: Mapping[str, list[Row]]) -> Iterator[tuple[str, 
     if "problems" in gold:
         yield from _problems(gold, found["entities"])
     if "medications" in gold:
-        pairs = _match(gold["medications"], found["medications"], _meet)
+        pairs = _match(gold["medications"], found["medications"], meet)
         yield "medications", (len(pairs), len(found["medications"]), len(gold["medications"]))
         for part in PARTS:
             both = [(_plain(a.get(part)), _plain(b[part])) for a, b in pairs]
@@ -197,7 +198,7 @@ def _measures(gold: Row, found: Mapping[str, list[Row]]) -> Iterator[tuple[str, 
     if "measurements" in gold:
         pairs = _match(
             gold["measurements"], found["measurements"],
-            lambda a, b: _meet(a, b) and _plain(a["value"]) == _plain(b["value"]),
+            lambda a, b: meet(a, b) and _plain(a["value"]) == _plain(b["value"]),
         )  # fmt: skip
         yield "values of measurements", (len(pairs), len(found["measurements"]), len(gold["measurements"]))
     if "conditions" in gold:
@@ -214,7 +215,7 @@ def _problems(gold: Row, entities: list[Row]) -> Iterator[tuple[str, Counts]]:
     complete = gold.get("problems_complete", True)
     limit = len(gold["text"]) if complete else max((p["end"] for p in wanted), default=0)
     found = [e for e in entities if e["label"] in PROBLEMS and e["start"] < limit]
-    pairs = _match(wanted, found, _meet)
+    pairs = _match(wanted, found, meet)
     yield "problems", (len(pairs), len(found), len(wanted))
     strict = _match(wanted, found, lambda a, b: (a["start"], a["end"]) == (b["start"], b["end"]))
     yield "problems, strict", (len(strict), len(found), len(wanted))
@@ -233,10 +234,6 @@ def _match(wanted: Iterable[Row], found: Iterable[Row], same: Callable[[Row, Row
             free.remove(hit)
             pairs.append((row, hit))
     return pairs
-
-
-def _meet(a: Row, b: Row) -> bool:
-    return bool(a["start"] < b["end"] and b["start"] < a["end"])
 
 
 def _plain(cell: Any) -> str:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from clinnlp import display
 from clinnlp.errors import InputError, MissingExtraError
+from clinnlp.overlaps import meet
 from clinnlp.schema import ASSERTIONS, ENTITY_LABELS, FLAG_STATUSES, POLARITY, SECTION_CATEGORIES
 from clinnlp.search import TextIndex
 
@@ -199,7 +200,7 @@ class Session:
         status = {flag["condition"]: flag["status"] for flag in flags}
         entities = [_only(entity, ENTITY) for entity in self._entities.rows(self.number)]
         for entity in entities:
-            entity["evidence"] = [i for i, found in enumerate(evidence) if _meet(found, entity)]
+            entity["evidence"] = [i for i, found in enumerate(evidence) if meet(found, entity)]
             entity["shown"] = all(not chosen or entity[kind] in chosen for kind, chosen in self.filters.items())
         for found in evidence:
             found |= {"name": condition_name(found["condition"]), "status": status.get(found["condition"])}
@@ -327,10 +328,6 @@ def pieces(
 
 def _spans(rows: Iterable[Mapping[str, Any]]) -> list[tuple[int, int]]:
     return [(row["start"], row["end"]) for row in rows]
-
-
-def _meet(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    return bool(a["start"] < b["end"] and b["start"] < a["end"])
 
 
 def _only(row: Mapping[str, Any], names: Iterable[str]) -> Row:

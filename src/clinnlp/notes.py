@@ -275,11 +275,10 @@ def _read_parquet(path: Path, size: int | None) -> Iterator[tuple[pd.DataFrame, 
     if size is None:
         yield pd.read_parquet(path), []
         return
-    import pyarrow.parquet as pq
+    from clinnlp.formats.files import read_batches
 
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(size):
-            yield batch.to_pandas(), []
+    for batch in read_batches(path, size):
+        yield batch.to_pandas(), []
 
 
 def _read_csv(path: Path, size: int | None) -> Iterator[tuple[pd.DataFrame, list[Row]]]:

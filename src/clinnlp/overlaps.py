@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class Overlaps:
@@ -21,6 +22,11 @@ class Overlaps:
         """Give the stretches that have a character in common with `start` to `end`."""
         first, last = (bisect_left(self._spans, (place,)) for place in (start - self._longest, end))
         return [span for span in self._spans[first:last] if span[1] > start]
+
+
+def meet(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Say whether two rows with start and end have a character in common."""
+    return bool(a["start"] < b["end"] and b["start"] < a["end"])
 
 
 def find_inner(spans: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:

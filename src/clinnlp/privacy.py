@@ -203,13 +203,17 @@ def refuse(notes: pd.DataFrame, *, ignore: Iterable[str] = ()) -> None:
     >>> import pandas as pd
     >>> refuse(pd.DataFrame({"note_id": ["a"], "text": ["Seen by Dr. ___ for Bell's palsy."]}))
     """
-    found = check(notes, ignore=ignore)
+    refuse_found(check(notes, ignore=ignore), len(notes))
+
+
+def refuse_found(found: pd.DataFrame, notes: int) -> None:
+    """Raise the error of `refuse` for what `check` found in so many notes."""
     if not len(found):
         return
     ids = list(dict.fromkeys(found["note_id"]))
     some = ", ".join(ids[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
     raise InputError(
-        f"{len(ids)} of {len(notes)} notes may hold identifiers: {count_kinds(found['kind'])}. Notes: {some}. "
+        f"{len(ids)} of {notes} notes may hold identifiers: {count_kinds(found['kind'])}. Notes: {some}. "
         "See clinnlp.privacy.check(notes) for the places; de-identify the notes, or use clinnlp.privacy.mask(notes)."
     )
 

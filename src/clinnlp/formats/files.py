@@ -140,7 +140,7 @@ def _chunks(path: Path) -> Iterator[Any]:
         raise InputError(f"{path.name} is damaged, or not UTF-8 ({type(error).__name__}).") from None
 
 
-def read_batches(path: Path) -> Iterator[Any]:
+def read_batches(path: Path, rows: int = ROWS) -> Iterator[Any]:
     """Read some rows of a Parquet file at a time.
 
     Raises
@@ -153,7 +153,7 @@ def read_batches(path: Path) -> Iterator[Any]:
 
     limit, given = max(LIMIT, RATIO * path.stat().st_size), 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches(ROWS):
+        for batch in pq.ParquetFile(path).iter_batches(rows):
             given += batch.nbytes
             if given > limit:
                 raise InputError(_too_long(path, limit))

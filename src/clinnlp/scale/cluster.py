@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from clinnlp.errors import InputError
-from clinnlp.scale.partition import annotate_partition, sum_up_patients
+from clinnlp.scale.partition import annotate_partition, complete, sum_up_patients
 from clinnlp.schema import TABLES, sort_table
 
 if TYPE_CHECKING:
@@ -82,21 +81,3 @@ def annotate_patients(notes: pd.DataFrame, recipe: Recipe) -> dict[str, pd.DataF
     with _ONE_AT_A_TIME:
         tables = annotate_partition(notes, recipe)
     return {name: table for name, table in (tables | sum_up_patients(tables["notes"], tables)).items() if name in FOUND}
-
-
-def complete(notes: pd.DataFrame) -> pd.DataFrame:
-    """Give notes all columns of the table `notes`, with its types, and their own after these."""
-    own = [column for column in notes.columns if column not in TABLES["notes"]]
-    return notes.reindex(columns=[*TABLES["notes"], *own]).astype(TABLES["notes"])
-
-
-def refuse_lacking(columns: list[str]) -> None:
-    """Raise InputError when notes lack a column that they need."""
-    if missing := {"note_id", "text"} - set(columns):
-        raise InputError(f"The notes lack the column {' and '.join(sorted(missing))}; found: {', '.join(columns)}.")
-
-
-def refuse_repeated(is_repeated: bool) -> None:
-    """Raise InputError when an id stands more than once."""
-    if is_repeated:
-        raise InputError("Some note_id stand more than once. Give each note an id of its own.")

@@ -5,15 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from clinnlp.scale.cluster import (
-    FOUND,
-    ClusterAnnotations,
-    Frames,
-    annotate_patients,
-    complete,
-    refuse_lacking,
-    refuse_repeated,
-)
+from clinnlp.scale.cluster import FOUND, ClusterAnnotations, Frames, annotate_patients
+from clinnlp.scale.partition import complete, refuse_lacking, refuse_repeated
 from clinnlp.schema import make_table
 
 if TYPE_CHECKING:
@@ -33,7 +26,7 @@ def annotate_dask(notes: Any, recipe: Recipe) -> ClusterAnnotations:
     import dask.dataframe as dd
     from dask import delayed
 
-    refuse_lacking([str(column) for column in notes.columns])
+    refuse_lacking(notes.columns)
     notes = notes.map_partitions(complete, meta=complete(notes._meta))
     counts = notes["note_id"].value_counts(split_out=notes.npartitions)
     refuse_repeated(bool((counts > 1).any().compute()))

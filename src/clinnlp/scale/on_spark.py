@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from clinnlp.scale.cluster import FOUND, ClusterAnnotations, Frames, annotate_patients, refuse_lacking, refuse_repeated
+from clinnlp.scale.cluster import FOUND, ClusterAnnotations, Frames, annotate_patients
+from clinnlp.scale.partition import refuse_lacking, refuse_repeated
+from clinnlp.scale.tables import to_stream
 from clinnlp.schema import TABLES
 
 if TYPE_CHECKING:
@@ -57,12 +59,8 @@ def _pack(batches: Iterable[pd.DataFrame], recipe: Recipe) -> Iterator[pd.DataFr
     some = [batch for batch in batches if len(batch)]
     if not some:
         return
-    cells = []
-    for name, frame in annotate_patients(pd.concat(some, ignore_index=True), recipe).items():
-        table, sink = pa.Table.from_pandas(frame, schema=_schema(name)), pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-            writer.write_table(table)
-        cells.append((name, sink.getvalue().to_pybytes()))
+    tables = annotate_patients(pd.concat(some, ignore_index=True), recipe)
+    cells = [(name, to_stream(pa.Table.from_pandas(frame, schema=_schema(name)))) for name, frame in tables.items()]
     yield pd.DataFrame(cells, columns=["name", "rows"])
 
 

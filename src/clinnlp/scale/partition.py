@@ -139,18 +139,10 @@ def sum_up_patients(notes: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> 
 
 def _checked(notes: pd.DataFrame) -> tuple[pd.DataFrame, list[Row]]:
     """Give the notes with all columns of their table, and what was wrong when they were read."""
-    if missing := {"note_id", "text"} - set(notes.columns):
-        raise InputError(
-            f"The notes lack the column {' and '.join(sorted(missing))}; found: {', '.join(map(str, notes.columns))}. "
-            "Read them with clinnlp.read_notes(frame, id_column=..., text_column=...)."
-        )
-    if notes["note_id"].duplicated().any():
-        raise InputError("Some note_id stand more than once. Give each note an id of its own.")
+    refuse_lacking(notes.columns)
+    refuse_repeated(bool(notes["note_id"].duplicated().any()))
     errors = list(notes.attrs.get("errors", ()))
-    columns = TABLES["notes"]
-    own = [c for c in notes.columns if c not in columns]
-    full = notes.reindex(columns=[*columns, *own])
-    full = full.astype({c: t for c, t in columns.items() if full[c].dtype != t}).reset_index(drop=True)
+    full = complete(notes).reset_index(drop=True)
     known = {e["note_id"] for e in errors}
     errors += [
         {"note_id": i, "stage": "read", "error": "The note has no text."}
@@ -158,6 +150,30 @@ def _checked(notes: pd.DataFrame) -> tuple[pd.DataFrame, list[Row]]:
         if i not in known
     ]
     return full, errors
+
+
+def refuse_lacking(columns: Iterable[Any]) -> None:
+    """Raise InputError when notes lack a column that they need."""
+    found = [str(column) for column in columns]
+    if missing := {"note_id", "text"} - set(found):
+        raise InputError(
+            f"The notes lack the column {' and '.join(sorted(missing))}; found: {', '.join(found)}. "
+            "Read them with clinnlp.read_notes(frame, id_column=..., text_column=...)."
+        )
+
+
+def refuse_repeated(is_repeated: bool) -> None:
+    """Raise InputError when an id stands more than once."""
+    if is_repeated:
+        raise InputError("Some note_id stand more than once. Give each note an id of its own.")
+
+
+def complete(notes: pd.DataFrame) -> pd.DataFrame:
+    """Give notes all columns of the table `notes`, with its types, and their own after these."""
+    columns = TABLES["notes"]
+    own = [column for column in notes.columns if column not in columns]
+    full = notes.reindex(columns=[*columns, *own])
+    return full.astype({c: t for c, t in columns.items() if full[c].dtype != t})
 
 
 def _try(nlp: Language, text: str) -> Doc | Exception:

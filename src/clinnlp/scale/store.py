@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clinnlp.errors import InputError
 from clinnlp.scale.cache import key_of, unpack
 from clinnlp.scale.partition import Found, Row
+from clinnlp.scale.tables import to_stream
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,8 +253,4 @@ def _to_bytes(frame: pd.DataFrame) -> bytes:
             columns[name] = pa.array(frame[name], from_pandas=True)
         except pa.ArrowException:
             columns[name] = pa.array([None if v is None else str(v) for v in frame[name]])
-    table = pa.table(columns)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
+    return to_stream(pa.table(columns))

@@ -166,6 +166,16 @@ def _read_result(folder: Path) -> Annotations:
     return Annotations(**{name: pd.read_parquet(folder / f"{NEW}{name}.parquet") for name in TABLES})
 
 
+def to_stream(table: pa.Table) -> bytes:
+    """Write a table as a compressed Arrow stream."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
 def _to_csv(folder: Path, name: str) -> str:
     """Turn a Parquet table of this name into CSV, and give the new name."""
     import pyarrow.parquet as pq
