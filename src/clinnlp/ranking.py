@@ -36,7 +36,8 @@ def features(doc: Doc, sentences: Sequence[Span]) -> Iterator[dict[str, float]]:
     sections = doc._.sections
     starts = [s.start for s in sections]
     categories = [s._.section or "none" for s in sentences]
-    words = [WORD.findall(s.text.lower()) for s in sentences]
+    texts = [s.text for s in sentences]
+    words = [WORD.findall(text.lower()) for text in texts]
     counts = [Counter(w) for w in words]
     whole = Counter(chain.from_iterable(words))
     telling: defaultdict[str, set[str]] = defaultdict(set)
@@ -57,8 +58,8 @@ def features(doc: Doc, sentences: Sequence[Span]) -> Iterator[dict[str, float]]:
             "log words": float(np.log1p(len(words[i]))), "log sentences": float(np.log1p(len(sentences))),
             "place": 1 - sentence.start_char / len(text_of(doc)), "first section": float(section <= 0),
             f"sentence {min(i, 3)}": 1.0, f"place {min(place, 4)}": 1.0, f"place {min(place, 2)} {category}": 1.0,
-            "age": float(AGE.search(sentence.text) is not None), "capitals": float(sentence.text.isupper()),
-            "full stop": float(sentence.text.endswith(".")),
+            "age": float(AGE.search(texts[i]) is not None), "capitals": float(texts[i].isupper()),
+            "full stop": float(texts[i].endswith(".")),
             "central": sum(min(whole[w] - counts[i][w], 3) for w in counts[i]) / n / 3,
             "alone": sum(whole[w] == counts[i][w] for w in counts[i]) / n,
             "like the first": float(i > 0) * sum(w in counts[0] for w in counts[i]) / n,
@@ -101,9 +102,12 @@ def predict(doc: Doc, sentences: Sequence[Span]) -> np.ndarray:
     weights = load_weights()
     scores = np.zeros((len(sentences), 2))
     for i, found in enumerate(features(doc, sentences)):
+        recall = precision = 0.0
         for name, value in found.items():
-            if name in weights:
-                scores[i] += np.multiply(weights[name], value)
+            if weight := weights.get(name):
+                recall += weight[0] * value
+                precision += weight[1] * value
+        scores[i] = recall, precision
     return scores
 
 

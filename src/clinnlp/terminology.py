@@ -137,6 +137,7 @@ def extend(vocabulary: Vocabulary, table: pd.DataFrame) -> Vocabulary:
         terms=vocabulary.terms | own.terms,
         cased=vocabulary.cased | own.cased,
         longest={w: max(n, own.longest.get(w, 0)) for w, n in (own.longest | vocabulary.longest).items()},
+        pairs=vocabulary.pairs | own.pairs,
         head_only=vocabulary.head_only - own.terms.keys(),
         modifiers=vocabulary.modifiers,
         ignored=vocabulary.ignored - own.terms.keys(),

@@ -39,18 +39,20 @@ class Term:
     code: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Vocabulary:
     """Terms by their words, and what the lexicon needs to extend a match over its modifiers.
 
     `terms` is keyed by the words in lower case joined by a space, `cased` by the words as written; `longest` gives the
-    number of words of the longest term that starts with a word; `ignored` are dictionary entries that are no findings
-    and no treatments in a note; `chemicals` are names of substances that nobody is given.
+    number of words of the longest term that starts with a word, `pairs` has the first two words of those that have
+    more than one; `ignored` are dictionary entries that are no findings and no treatments in a note; `chemicals` are
+    names of substances that nobody is given.
     """
 
     terms: dict[str, Term] = field(default_factory=dict)
     cased: dict[str, Term] = field(default_factory=dict)
     longest: dict[str, int] = field(default_factory=dict)
+    pairs: set[str] = field(default_factory=set)
     head_only: frozenset[str] = frozenset()
     modifiers: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
@@ -67,6 +69,17 @@ class Vocabulary:
             first = words[0].lower()
             if len(words) > self.longest.get(first, 0):
                 self.longest[first] = len(words)
+            if len(words) > 1:
+                self.pairs.add(f"{first} {words[1].lower()}")
+
+    def most_words(self, word: str, following: str) -> int:
+        """Give how many words a term has at most that starts with these two, which are in lower case."""
+        most = self.longest.get(word, 0)
+        if not most and word.endswith("s"):  # the plural of a term of one word
+            return 1
+        if most < 2 or f"{word} {following}" in self.pairs:
+            return most
+        return 2 if any(f"{word} {one}" in self.pairs for one in singulars(following)) else 1
 
     def words(self) -> set[str]:
         """Give all words of the terms, in lower case."""

@@ -1,12 +1,15 @@
 """The model component, on a tiny BERT whose weights are set by hand: each word has a known tag."""
 
 import re
+from itertools import product
 
+import numpy as np
 import pytest
 
 import clinnlp
 from clinnlp.components import ner
 from clinnlp.errors import ModelError
+from clinnlp.models import token_classifier
 from clinnlp.models.token_classifier import Prediction
 from clinnlp.tokenizer import blank
 
@@ -150,6 +153,22 @@ def test_the_numbers_of_a_list_are_no_entities(text, expected):
 def test_docs_in_a_batch_give_what_they_give_alone(nlp):
     texts = ["fever", "", "no fever and the chest pain , aspirin . " * 40, "Chest pain"]
     assert [found(d) for d in nlp.pipe(texts)] == [found(nlp(t)) for t in texts]
+
+
+@pytest.mark.parametrize("scheme", ["IO", "BIO", "BIES"])
+def test_the_tags_are_the_best_of_all_that_may_follow_each_other(scheme):
+    tags = [("O", ""), *((prefix, label) for label in "AB" for prefix in scheme if prefix != "O")]
+    blocked = token_classifier._blocked(tags)
+    draw = np.random.default_rng(0)
+    scores = [np.log(draw.dirichlet(np.ones(len(tags)) / 3, n) + 1e-9) for n in (3, 0, 1, 4, 4)]
+
+    def total(path, own):
+        before = [0, *(tag + 1 for tag in path)]
+        return sum(own[word, tag] + blocked[before[word], tag] for word, tag in enumerate(path))
+
+    for path, own in zip(token_classifier._best_paths(scores, blocked), scores, strict=True):
+        every = product(range(len(tags)), repeat=len(own))
+        assert tuple(path) == max(every, key=lambda path: total(path, own))
 
 
 def test_a_window_seen_before_is_not_run_again(folder):

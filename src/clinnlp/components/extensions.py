@@ -63,18 +63,22 @@ def _section(span: Span) -> str | None:
     return section.category if section else None
 
 
-def _code(part: int, span: Span) -> str | None:
-    """Give a part of the code that was set; where `clinnlp_codes` has run, the ICD-10-CM code of a finding before it.
+def code_of(span: Span) -> tuple[str | None, ...]:
+    """Give the code that was set, by `PARTS`; where `clinnlp_codes` has run, the ICD-10-CM code of a finding before it.
 
     It is looked up when it is read, since the codes take seconds to load.
     """
     data: dict[Any, Any] = span.doc.user_data
     code: tuple[str | None, ...] = data.get((CODE, span.start, span.end), (None, None, None))
     if data.get(CODED) and span.label_ in ("DISEASE", "SYMPTOM") and code[0] in (None, "MeSH"):
-        from clinnlp.icd10 import code_of
+        from clinnlp import icd10
 
-        code = code_of(span.text, code[2]) or code
-    return code[part]
+        return icd10.code_of(span.text, code[2]) or code
+    return code
+
+
+def _code(part: int, span: Span) -> str | None:
+    return code_of(span)[part]
 
 
 def _set_code(part: int, span: Span, value: str | None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from spacy.util import filter_spans
 
 from clinnlp.abbreviations import find_abbreviations, label_of, senses_of
 from clinnlp.components.extensions import CONDITIONS, find_named, text_of
-from clinnlp.vocabulary import MAX_WORDS, WORD, Term, Vocabulary, load_vocabulary
+from clinnlp.vocabulary import WORD, Term, Vocabulary, load_vocabulary
 
 if TYPE_CHECKING:
     from clinnlp.conditions import Conditions
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 GAP = re.compile(r"[ \t'’-]?(?:\r?\n[ \t]*)?")  # what may stand between two words of one term
 EXTENDED = ("DISEASE", "SYMPTOM")
 MODEL = "model"
+REMEMBERED = 64  # texts whose terms are kept: the model is told of them before the lexicon adds them
 LIKELY = 0.7, 0.5  # the scores from which a model's problem, and another entity of it, count without a dictionary
 
 
@@ -34,54 +36,44 @@ class Match:
     term: Term
 
 
-def find_terms(text: str, vocabulary: Vocabulary) -> list[Match]:
+@lru_cache(maxsize=REMEMBERED)
+def find_terms(text: str, vocabulary: Vocabulary) -> tuple[Match, ...]:
     """Find the longest dictionary terms in a text, from left to right and without overlaps.
 
     A disease or symptom takes in the places, sides and kinds right before it ("left knee pain"); a word that is a
     finding only with one of these ("failure") is left out where none stands there.
     """
-    words = [(m.start(), m.end(), m.group()) for m in WORD.finditer(text)]
-    joined = [GAP.fullmatch(text, a[1], b[0]) is not None for a, b in pairwise(words)] + [False]
+    places = [m.span() for m in WORD.finditer(text)]
+    words = [text[start:end] for start, end in places]
+    lower = [word.lower() for word in words]
+    joined = [GAP.fullmatch(text, a[1], b[0]) is not None for a, b in pairwise(places)] + [False]
+    modifiers = vocabulary.modifiers
     found: list[Match] = []
     first = 0  # the words before this one belong to an earlier match
     i = 0
     while i < len(words):
-        n, term = _longest(words, joined, i, vocabulary)
-        if term is None:
-            i += 1
-            continue
-        start = _extend(words, joined, i, first, vocabulary) if term.label in EXTENDED else i
-        if start < i or n > 1 or words[i][2].lower() not in vocabulary.head_only:
-            found.append(Match(words[start][0], words[i + n - 1][1], term))
-            first = i + n
+        run = 1  # words that could be one term
+        most = vocabulary.most_words(lower[i], lower[i + 1] if joined[i] else "")
+        while run < most and joined[i + run - 1]:
+            run += 1
+        n, term = _longest(words[i : i + run], vocabulary) if most else (1, None)
+        if term is not None:
+            start = i
+            while term.label in EXTENDED and start > first and joined[start - 1] and lower[start - 1] in modifiers:
+                start -= 1
+            if start < i or n > 1 or lower[i] not in vocabulary.head_only:
+                found.append(Match(places[start][0], places[i + n - 1][1], term))
+                first = i + n
         i += n
-    return found
+    return tuple(found)
 
 
-def _longest(
-    words: list[tuple[int, int, str]], joined: list[bool], i: int, vocabulary: Vocabulary
-) -> tuple[int, Term | None]:
-    """Find the longest term that starts at word `i`, and its number of words."""
-    most = vocabulary.longest.get(words[i][2].lower(), 0) or _plural_start(words[i][2], vocabulary)
-    run = 1
-    while run < min(most, MAX_WORDS) and joined[i + run - 1]:
-        run += 1
-    for n in range(run if most else 0, 0, -1):
-        if term := vocabulary.find([w for _, _, w in words[i : i + n]]):
+def _longest(words: list[str], vocabulary: Vocabulary) -> tuple[int, Term | None]:
+    """Find the longest term that starts with the first word, and its number of words; 1 where there is none."""
+    for n in range(len(words), 0, -1):
+        if term := vocabulary.find(words[:n]):
             return n, term
-    return 0, None
-
-
-def _plural_start(word: str, vocabulary: Vocabulary) -> int:
-    """Give 1 for the plural of a term of one word."""
-    return 1 if word.endswith("s") and vocabulary.find([word]) else 0
-
-
-def _extend(words: list[tuple[int, int, str]], joined: list[bool], i: int, first: int, vocabulary: Vocabulary) -> int:
-    """Give the first of the modifiers that stand right before word `i`, on its line."""
-    while i > first and joined[i - 1] and words[i - 1][2].lower() in vocabulary.modifiers:
-        i -= 1
-    return i
+    return 1, None
 
 
 @Language.factory("clinnlp_lexicon")
@@ -147,7 +139,7 @@ class Lexicon:
                 spans.append(span)
         return filter_spans(spans)
 
-    def _read_abbreviations(self, doc: Doc, matches: list[Match]) -> Iterator[Match]:
+    def _read_abbreviations(self, doc: Doc, matches: Iterable[Match]) -> Iterator[Match]:
         """Give the terms, those of ambiguous abbreviations as the note decides; where it does not, without a code."""
         found = (a for a in find_abbreviations(doc) if a.short not in self.own)
         open_ones = {a.end: a for a in found if len(senses_of(a.short)) > 1}

@@ -71,7 +71,7 @@ def _score(network: OnnxNetwork, head: str, documents: Sequence[Document]) -> tu
 
     def run(temperature: float) -> tuple[float, list[list[Prediction]]]:
         classifier.set_temperature(head, temperature)
-        found = [classifier.decode(*text) for text in texts]
+        found = classifier.decode(texts)
         pairs = [(p.score, (p.start, p.end, p.label) in g) for ps, g in zip(found, gold, strict=True) for p in ps]
         return calibration_error([s for s, _ in pairs], [r for _, r in pairs]), found
 

@@ -6,12 +6,13 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from clinnlp.errors import ModelError
 from clinnlp.models.gazetteer import word_types
-from clinnlp.models.networks import Network, Window
+from clinnlp.models.networks import Network, Window, make_batches
 from clinnlp.models.windows import Pieces, cut, special_ends, split_pieces
+from clinnlp.overlaps import Overlaps
 from clinnlp.resources import read_yaml
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ OUTSIDE = ("O", "")
 APART = re.compile(r"\n|\t| {3}")  # between two lines, or two columns of a table
 TINY = 1e-30  # keeps the logarithm of a probability finite
 STARTS, ENDS = "BSU", "ELSU"  # prefixes of the first and the last word of an entity, in all schemes in use
+TOGETHER = 65_536  # words whose tags are found together, padding included
 REMEMBERED = 2000  # windows whose results are kept: notes are full of copied text
 
 
@@ -33,6 +35,9 @@ class Prediction:
     end: int
     label: str
     score: float
+
+
+Reading: TypeAlias = "tuple[str, Pieces, np.ndarray]"  # a text, its word pieces and the logits of its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +114,9 @@ class TokenClassifier:
 
     def predict_all(self, texts: Sequence[str]) -> list[list[Prediction]]:
         """Find the entities of each text; a window that stands in several texts runs once."""
-        return [self.decode(*text) for text in self.read(texts)]
+        return self.decode(self.read(texts))
 
-    def read(self, texts: Sequence[str]) -> list[tuple[str, Pieces, np.ndarray]]:
+    def read(self, texts: Sequence[str]) -> list[Reading]:
         """Give each text with its word pieces, and the logits of its words, of shape (words, labels).
 
         A word has those of its first word piece, read in the window where that piece is farthest from an edge.
@@ -173,37 +178,41 @@ class TokenClassifier:
                 word += 1
         return found
 
-    def decode(self, text: str, pieces: Pieces, logits: np.ndarray) -> list[Prediction]:
-        """Read the entities off the logits of the words, head by head."""
-        found: list[Prediction] = []
+    def decode(self, readings: Sequence[Reading]) -> list[list[Prediction]]:
+        """Read the entities of each text off the logits of its words, head by head."""
+        import numpy as np
+
+        found: list[list[Prediction]] = [[] for _ in readings]
         for head in self.heads.values():
-            new = _entities(text, pieces.words, head, logits[:, head.columns])
-            taken = found.copy()
-            found += [
-                e
-                for e in new
-                if (not head.kept or e.label in head.kept)
-                and not any(e.start < t.end and t.start < e.end for t in taken)
-            ]
-        return sorted(found, key=lambda e: (e.start, e.end))
+            chances = [_probabilities(head, logits[:, head.columns]) for *_, logits in readings]
+            paths = _best_paths([np.log(some + TINY) for some in chances], head.blocked)
+            for own, (text, pieces, _), some, path in zip(found, readings, chances, paths, strict=True):
+                taken = Overlaps((e.start, e.end) for e in own)
+                new = (e for e in _entities(text, pieces.words, head, some, path) if not taken.of(e.start, e.end))
+                own += [e for e in new if not head.kept or e.label in head.kept]
+        return [sorted(own, key=lambda e: (e.start, e.end)) for own in found]
 
 
-def _entities(text: str, words: list[tuple[int, int]], head: Head, logits: np.ndarray) -> Iterator[Prediction]:
-    """Join the words of an entity: a new one starts with its tag, with another label, and on a new line or column."""
+def _probabilities(head: Head, logits: np.ndarray) -> np.ndarray:
+    """Give the probability of each tag of a head, of the shape of its logits; a word that was not seen is outside."""
     import numpy as np
 
-    if not words:
-        return
-    scaled = logits / head.temperature
-    scaled[np.isnan(scaled)] = 0.0
+    unseen = np.isnan(logits[:, 0])
+    scaled = np.where(unseen[:, None], 0.0, logits / head.temperature)
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
-    for w in np.flatnonzero(np.isnan(logits[:, 0])).tolist():  # a word that the network has not seen is outside
-        probabilities[w] = [float(not label) for _, label in head.tags]
+    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    probabilities[unseen] = [float(not label) for _, label in head.tags]
+    return probabilities
+
+
+def _entities(
+    text: str, words: list[tuple[int, int]], head: Head, probabilities: np.ndarray, path: Sequence[int]
+) -> Iterator[Prediction]:
+    """Join the words of an entity: a new one starts with its tag, with another label, and on a new line or column."""
     same = {label: [i for i, (_, other) in enumerate(head.tags) if other == label] for _, label in head.tags}
     current: list[tuple[int, float]] = []
     before = OUTSIDE
-    for w, best in enumerate(_best_path(np.log(probabilities + TINY), head.blocked)):
+    for w, best in enumerate(path):
         tag = head.tags[best]
         starts = tag[0] in STARTS or before[0] in ENDS or tag[1] != before[1]
         if current and (starts or APART.search(text, words[w - 1][1], words[w][0])):
@@ -216,21 +225,37 @@ def _entities(text: str, words: list[tuple[int, int]], head: Head, logits: np.nd
         yield _entity(words, current, before[1])
 
 
-def _best_path(scores: np.ndarray, blocked: np.ndarray) -> list[int]:
+def _best_paths(scores: Sequence[np.ndarray], blocked: np.ndarray) -> list[list[int]]:
     """Find the most probable tags of all words in which no entity goes on that has not begun (Viterbi's algorithm).
 
-    `scores` are log probabilities, of shape (words, tags); `blocked` is that of the head.
+    `scores` are log probabilities, of shape (words, tags) for each text; `blocked` is that of the head. Texts of like
+    length take their steps together.
     """
-    best = scores[0] + blocked[0]
-    came_from = []
-    for row in scores[1:]:
-        ways = best[:, None] + blocked[1:]
-        came_from.append(ways.argmax(axis=0))
-        best = ways.max(axis=0) + row
-    path = [int(best.argmax())]
-    for step in reversed(came_from):
-        path.append(int(step[path[-1]]))
-    return path[::-1]
+    import numpy as np
+
+    paths: list[list[int]] = [[] for _ in scores]
+    may_follow = np.isfinite(blocked[1:]).T
+    bound = np.flatnonzero(~may_follow.all(axis=1))  # tags that go on, and what each may follow
+    width = may_follow[bound].sum(axis=1).max(initial=1)
+    before = np.array([np.resize(np.flatnonzero(r), width) for r in may_follow[bound]], dtype=int).reshape(-1, width)
+    for batch in make_batches([len(some) for some in scores], TOGETHER):
+        most_words = max(1, len(scores[batch[0]]))
+        rows = np.zeros((most_words, len(batch), blocked.shape[1]))  # beyond a text all tags are as good
+        for place, i in enumerate(batch):
+            rows[: len(scores[i]), place] = scores[i]
+        texts = np.arange(len(batch))
+        best, steps = rows[0] + blocked[0], []
+        for row in rows[1:]:
+            step = np.repeat(best.argmax(axis=1)[:, None], best.shape[1], axis=1)
+            step[:, bound] = before[np.arange(len(bound)), best[:, before].argmax(axis=2)]
+            best = best[texts[:, None], step] + row
+            steps.append(step)
+        back = [best.argmax(axis=1)]
+        for step in reversed(steps):
+            back.append(step[texts, back[-1]])
+        for i, path in zip(batch, np.array(back[::-1]).T.tolist(), strict=True):
+            paths[i] = path[: len(scores[i])]
+    return paths
 
 
 def _blocked(tags: list[tuple[str, str]]) -> np.ndarray:

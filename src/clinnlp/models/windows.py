@@ -50,14 +50,15 @@ def split_pieces(text: str, tokenizer: Tokenizer) -> Pieces:
     it; pieces of white space are left out.
     """
     words = split_words(text)
-    ends = [end for _, end in words]
     encoded = tokenizer.encode(text, add_special_tokens=False)
     ids: list[int] = []
     word_of: list[int] = []
     units: list[int] = []
     first = [-1] * len(words)
+    word = 0
     for piece, (start, end) in zip(encoded.ids, encoded.offsets, strict=True):
-        word = bisect_right(ends, start)
+        while word < len(words) and words[word][1] <= start:
+            word += 1
         if word == len(words) or words[word][0] >= end:
             continue
         if not units or word != word_of[-1] or len(ids) - units[-1] == LONGEST_UNIT:

@@ -199,14 +199,16 @@ def _findings(doc: Doc, conditions: Conditions, summary_sentences: int) -> Findi
 
 def _entity_rows(doc: Doc) -> Iterator[Row]:
     """Give the cells of each entity; a lasting disease is not historical here, also when it is told as history."""
+    from clinnlp.components.extensions import PARTS, code_of
+
     for ent in doc.ents:
-        cells = {name: ent._.get(name) for name in ("score", "source", "section", "assertion", "cue")}
-        codes = {name: ent._.get(name) for name in ("code_system", "code", "code_name")}
-        axes = {f"is_{axis}": bool(ent._.get(f"is_{axis}")) for axis in AXES}
-        axes["is_historical"] &= not ent._.is_background
+        extension = ent._
+        cells = {name: extension.get(name) for name in ("score", "source", "section", "assertion", "cue")}
+        axes = {f"is_{axis}": bool(extension.get(f"is_{axis}")) for axis in AXES}
+        axes["is_historical"] &= not extension.is_background
         yield {
             "start": ent.start_char, "end": ent.end_char, "text": ent.text, "label": ent.label_,
-            **cells, **axes, **codes,
+            **cells, **axes, **dict(zip(PARTS, code_of(ent), strict=True)),
         }  # fmt: skip
 
 
