@@ -47,16 +47,18 @@ def analyse(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run in --out.")] = False,
     cache: Annotated[Path | None, typer.Option(help="File of findings, for texts that later runs meet again.")] = None,
-    chunk_size: Annotated[int, typer.Option(min=1, help="Notes that are read, and kept, together.")] = 64,
+    chunk_size: Annotated[int, typer.Option(min=1, help="Notes that are read, and kept, together at most.")] = 64,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse notes that may hold identifiers.")] = False,
+    mask: Annotated[bool, typer.Option("--mask", help="Analyse the notes with placeholders for identifiers.")] = False,
     ignore: Annotated[
         list[str] | None, typer.Option(help="Kind of identifier to leave out, such as date; may be repeated.")
     ] = None,
 ) -> None:
     """Annotate notes and write tables and, for up to 1,000 notes, a report.
 
-    What may identify a person in the first 500 notes is counted first, by kind; in all of them with --strict. To mask
-    it, analyse what clinnlp privacy --mask writes: the offsets in the tables are then those of the masked notes.
+    What may identify a person in the first 500 notes is counted first, by kind; in all of them with --strict. With
+    --mask placeholders stand in its place in all that is written, and the offsets in the tables are those of the masked
+    notes.
 
     Exit codes: 0 done, 1 done but some notes are in the table errors, 2 could not run, 130 interrupted: the tables hold
     what was read until then, and --resume goes on.
@@ -70,12 +72,14 @@ def analyse(
     }  # fmt: skip
     recipe = Recipe(ner, tuple(exclude or ()), conditions, summary_sentences=summary_sentences)
     try:
-        if strict or not (resume and (out / RUN).exists()):
+        if strict and mask:
+            raise InputError("--strict refuses what --mask would mask. Give one of them.")
+        if strict or not (mask or (resume and (out / RUN).exists())):
             _screen(notes, format, columns, strict=strict, ignore=ignore or ())
         outcome = _with_progress(
             lambda tick: annotate_corpus(
                 notes, out, recipe=recipe, columns=columns, format=format, jobs=jobs, resume=resume, cache=cache,
-                chunk_size=chunk_size, parquet=parquet, progress=tick,
+                chunk_size=chunk_size, parquet=parquet, mask=mask, ignore=ignore or (), progress=tick,
             ), "Reading",
         )  # fmt: skip
     except (ClinnlpError, OSError) as error:
@@ -114,7 +118,7 @@ def _screen(
         return
     if not kinds:
         return
-    message = f"The notes may hold identifiers: {count_kinds(kinds)}. clinnlp privacy lists them."
+    message = f"The notes may hold identifiers: {count_kinds(kinds)}. clinnlp privacy lists them, --mask masks them."
     if strict:
         raise InputError(message)
     console.print(message, highlight=False, soft_wrap=True)

@@ -76,6 +76,7 @@ def run(source, out, **options):
 def test_the_tables_are_those_of_annotate(tmp_path, monkeypatch, source, expected, jobs, chunk_size, rows):
     for module in (store, corpus):
         monkeypatch.setattr(module, "SLICE", rows)
+    (tmp_path / "entities.csv").write_text("of an earlier run")
     ticks = []
     outcome = run(source, tmp_path, jobs=jobs, chunk_size=chunk_size, progress=lambda *tick: ticks.append(tick))
     check(tmp_path, expected)
@@ -267,6 +268,21 @@ def test_kill_at_any_moment_then_resume(tmp_path, source, expected, jobs):
         run(source, out, resume=True, jobs=jobs, chunk_size=9)
         check(out, expected)
         assert not list(out.glob(f"{store.NAME}*"))
+
+
+def test_several_processes_are_given_fewer_texts_towards_the_end(tmp_path):
+    kept = store.Store(tmp_path, {}, resume=False)
+    texts = [f"Visit {i % 100}." for i in range(130)]  # the last 30 are not different
+    notes = pd.DataFrame({"note_id": [f"n{i}" for i in range(130)], "patient_id": None, "text": texts})
+    list(kept.read([notes.assign(date=pd.NaT)], "a recipe"))
+    alone, shared = ([texts for _, texts in kept.waiting(64, jobs)] for jobs in (None, 2))
+    assert [len(some) for some in alone] == [64, 36]
+    assert [text for some in shared for text in some] == texts[:100]
+    sizes = [len(some) for some in shared]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], sizes[-8:]) == (12, [1] * 8)
+    assert max(len(some) for _, some in kept.waiting(5, 2)) == 5
+    kept.close(delete=True)
 
 
 def test_nothing_of_the_file_of_a_run_stays_when_it_is_deleted(tmp_path):

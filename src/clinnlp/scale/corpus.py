@@ -6,7 +6,7 @@ import errno
 import hashlib
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,22 +14,24 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from clinnlp import privacy
 from clinnlp.errors import InputError
 from clinnlp.notes import NO_ROWS, read_note_chunks
 from clinnlp.scale.cache import Cache, pack
 from clinnlp.scale.partition import read_texts
 from clinnlp.scale.recipe import Recipe
-from clinnlp.scale.store import SLICE, Store
+from clinnlp.scale.store import SHARES, SLICE, Store
 from clinnlp.scale.tables import REPORTED, write_tables
-from clinnlp.scale.workers import Read, Workers
+from clinnlp.scale.workers import ENDED, Read, Workers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CHUNK = 64  # texts that are read, and kept, together
-WARM_UP = "Takes metformin 500 mg for diabetes. HbA1c 7 %."  # opens what is opened late, before processes share it
+CHUNK = 64  # texts that are read, and kept, together, at most
+WARM_UP = "Mrs. Jones takes metformin 500 mg. HbA1c 7 %."  # opens what is opened late, before processes share it
 Progress: TypeAlias = Callable[[int, int | None, str], None]
 T = TypeVar("T")
+Run: TypeAlias = Callable[[Iterable[tuple[T, list[Any]]]], Iterator[tuple[T, list[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def annotate_corpus(
     cache: str | Path | None = None,
     chunk_size: int = CHUNK,
     parquet: bool = False,
+    mask: bool = False,
+    ignore: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Outcome:
     """Annotate the notes of a file or folder, and write the tables into a folder, with a report for up to 1,000 notes.
@@ -89,17 +93,23 @@ def annotate_corpus(
     cache
         A file of findings that later runs by the same recipe take from; see `clinnlp.scale.cache.Cache`.
     chunk_size
-        How many texts are read, and kept, together.
+        How many texts are read, and kept, together at most; towards the end they are fewer, so that no process is left
+        with many while others have none.
     parquet
         Whether the tables are written as Parquet instead of CSV.
+    mask
+        Whether placeholders are written in the place of identifiers, as `clinnlp.privacy.mask` does, before a text is
+        kept anywhere; offsets are then those of the table `notes`. Only texts are masked, not what stands beside them.
+    ignore
+        Kinds of identifiers that are not masked.
     progress
         Called with the number of notes done, that of all notes where it is known, and what is done with them.
 
     Raises
     ------
     InputError
-        When the source cannot be read, the folder holds an unfinished run that cannot go on or without `resume`, or
-        the disk is full.
+        When the source cannot be read, the folder holds an unfinished run that cannot go on or without `resume`, a
+        kind to ignore does not exist, or the disk is full.
     ModelError, ResourceError
         As `clinnlp.load` raises them.
     """
@@ -108,6 +118,7 @@ def annotate_corpus(
     recipe = replace(recipe or Recipe(), threads=None if jobs is None else 1)
     source, out = Path(source), Path(out)
     tick = progress or (lambda done, total, title: None)
+    ignored = privacy.known_kinds(ignore) if mask else None
     frames = _read(source, format, columns or {})
     first = next(frames, None)  # what is wrong with the file as a whole is said before anything takes time
     if first is None:
@@ -119,6 +130,7 @@ def annotate_corpus(
     identity = {
         "the notes": _checksum(source, out),
         "how they are read": repr((format, sorted((k, v) for k, v in (columns or {}).items() if v is not None))),
+        "what is masked": "nothing" if ignored is None else f"all but {sorted(ignored)}",
         "the pipeline": fingerprint,
     }
     with _one_disk_error(out):
@@ -126,8 +138,9 @@ def annotate_corpus(
         is_done = False
         try:
             if not store.is_read:
-                for done in store.read(chain([first], frames), fingerprint):
-                    tick(done, None, "Reading")
+                with closing(_masked(chain([first], frames), ignored, jobs)) as read:
+                    for done in store.read(read, fingerprint):
+                        tick(done, None, "Reading")
             with suppress(KeyboardInterrupt):
                 _annotate(store, recipe, jobs, cache, chunk_size, tick)
             total = store.count()
@@ -157,8 +170,8 @@ def _annotate(
         read([WARM_UP])
     with ExitStack() as stack:
         known = stack.enter_context(closing(Cache(cache))) if cache else None
-        run = stack.enter_context(Workers(read, jobs)).map if jobs else partial(_one_by_one, read)
-        tasks: Iterator[tuple[list[bytes], list[str]]] = store.waiting(chunk_size)
+        run: Run[list[bytes]] = stack.enter_context(_start(read, jobs))
+        tasks: Iterator[tuple[list[bytes], list[str]]] = store.waiting(chunk_size, jobs)
         if known:
             tasks = _unknown(tasks, store, known)
         for keys, results in run(tasks):
@@ -169,10 +182,14 @@ def _annotate(
             tick(store.done, total, "Annotating")
 
 
-def _one_by_one(read: Read, tasks: Iterable[tuple[T, list[str]]]) -> Iterator[tuple[T, list[Any]]]:
-    """Read in this process what `Workers.map` reads in others."""
-    for key, texts in tasks:
-        yield key, read(texts)
+@contextmanager
+def _start(read: Read, jobs: int | None) -> Iterator[Run[Any]]:
+    """Give what runs tasks: the `map` of so many processes, or the same in this process."""
+    if jobs is None:
+        yield lambda tasks: ((key, read(texts)) for key, texts in tasks)
+        return
+    with Workers(read, jobs) as workers:
+        yield workers.map
 
 
 def _unknown(
@@ -185,6 +202,39 @@ def _unknown(
         left = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if left:
             yield list(left), list(left.values())
+
+
+def mask_texts(ignored: frozenset[str], texts: list[Any]) -> list[Any]:
+    """Write placeholders in each text; what is no text stays."""
+    return [privacy.mask(text, ignore=ignored) if isinstance(text, str) else text for text in texts]
+
+
+def _masked(
+    frames: Iterable[pd.DataFrame], ignored: frozenset[str] | None, jobs: int | None
+) -> Generator[pd.DataFrame, None, None]:
+    """Mask the texts of all kinds but those ignored, of one frame after the other; None masks nothing."""
+    if ignored is None:
+        yield from frames
+        return
+    mask_texts(ignored, [WARM_UP])
+    with _start(partial(mask_texts, ignored), jobs) as run:
+        for frame in frames:
+            texts = frame["text"].tolist()
+            size = max(1, len(texts) // (SHARES * (jobs or 1)))
+            parts = dict(run((first, texts[first : first + size]) for first in range(0, len(texts), size)))
+            yield _with_texts(frame, [text for first in sorted(parts) for text in parts[first]])
+
+
+def _with_texts(frame: pd.DataFrame, texts: list[Any]) -> pd.DataFrame:
+    """Give the frame these texts; one that ended its process is an error."""
+    column = type(frame["text"])(texts, frame.index, frame["text"].dtype)
+    ended = column == ENDED
+    new = frame.assign(text=column.mask(ended))
+    new.attrs["errors"] = [
+        *frame.attrs.get("errors", ()),
+        *({"note_id": note_id, "stage": "read", "error": ENDED} for note_id in frame.loc[ended, "note_id"]),
+    ]
+    return new
 
 
 def _read(source: Path, format: str | None, columns: Mapping[str, str | None]) -> Iterator[pd.DataFrame]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "run.sqlite"
 SLICE = 500  # notes that are in memory together
+SHARES = 4  # parts that a process would read of what is left
 TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE notes (number INTEGER PRIMARY KEY, note_id TEXT NOT NULL UNIQUE, patient_id TEXT, date INTEGER, key BLOB,
@@ -35,6 +36,7 @@ IS_FOUND = "EXISTS (SELECT 1 FROM found WHERE found.key = notes.key)"
 WAITING = f"""
 SELECT number, key, text FROM notes WHERE number > ? AND key IS NOT NULL AND NOT {IS_FOUND} ORDER BY number LIMIT ?
 """
+LEFT = f"SELECT COUNT(DISTINCT key) FROM notes WHERE key IS NOT NULL AND NOT {IS_FOUND}"
 BY_NOTE = "SELECT note_id, patient_id, rows, error FROM notes JOIN found USING (key) ORDER BY note_id"
 BY_PATIENT = """
 SELECT note_id, patient_id, rows, error, date, text FROM notes JOIN found USING (key)
@@ -147,14 +149,20 @@ class Store:
         self.done = done or 0
         return int(total)
 
-    def waiting(self, size: int) -> Iterator[tuple[list[bytes], list[str]]]:
-        """Give the different texts that are to be read, with their keys, up to `size` at a time, in order."""
-        number = -1
+    def waiting(self, size: int, jobs: int | None = None) -> Iterator[tuple[list[bytes], list[str]]]:
+        """Give the different texts that are to be read, with their keys, up to `size` at a time, in order.
+
+        For several processes they become fewer towards the end, so that all end at about the same time.
+        """
+        number, (left,) = -1, self.file.execute(LEFT).fetchone()
+        shares = SHARES * jobs if jobs else 1
         given: set[bytes] = set()  # that are not found yet
-        while rows := self.file.execute(WAITING, (number, size)).fetchall():
+        while left:
+            rows = self.file.execute(WAITING, (number, max(1, min(size, left // shares)))).fetchall()
             number = rows[-1][0]
             texts = {key: text for _, key, text in rows if key not in given}
             given.update(texts)
+            left -= len(texts)
             if texts:
                 yield list(texts), [zlib.decompress(text).decode() for text in texts.values()]
             given = {key for key in given if not self._has(key)}

@@ -26,7 +26,7 @@ MICROSECONDS = {"milliseconds": 1_000, "seconds": 1_000_000, "days": 86_400_000_
 def write_tables(store: Store, folder: Path, *, parquet: bool, tick: Callable[[int, str], None]) -> dict[str, int]:
     """Write the tables of what was found so far, and the report where the notes are few enough.
 
-    Files of an earlier run are replaced once all new ones are whole.
+    Files of an earlier run, of either kind, are replaced once all new ones are whole.
 
     Returns
     -------
@@ -47,6 +47,8 @@ def write_tables(store: Store, folder: Path, *, parquet: bool, tick: Callable[[i
             names = [_to_csv(folder, name) for name in names]
         for name in names:
             os.replace(folder / f"{NEW}{name}", folder / name)
+        for name in TABLES:
+            (folder / f"{name}{'.csv' if parquet else '.parquet'}").unlink(missing_ok=True)
     finally:
         for file in folder.glob(f"{NEW}*"):
             file.unlink()
