@@ -12,12 +12,13 @@ import pytest
 from clinnlp import formats
 from clinnlp.annotations import Annotations
 from clinnlp.errors import InputError, MissingExtraError
-from small_result import NOTES, ROWS, build, entity
+from small_result import NOTES, ROWS, TEXTS, build, entity
 
 FILES = {
     "omop": "omop", "fhir": "a.json", "brat": "brat", "bioc": "a.xml", "conll": "a.conll", "label-studio": "a.json",
     "pubtator": "a.pubtator", "docbin": "a.spacy", "parquet": "parquet",
 }  # fmt: skip
+NOTES_OF_ONE = [{"note_id": "p02-01", "text": TEXTS["p02-01"]}]
 CASES = [*FILES.items(), ("fhir", "a.ndjson"), ("bioc", "a.json")]
 EXACT = [case for case in CASES if case[0] not in ("conll", "pubtator")]  # these have no room for all line ends
 
@@ -100,6 +101,31 @@ def test_omop_columns_and_terms(written, tmp_path):
     assert set(terms["note_id"]) <= set(pd.read_csv(path / "note.csv")["note_id"])
 
 
+@pytest.mark.parametrize(
+    ("assertion", "cue", "exists", "modifier"),
+    [
+        ("absent", "no", "N", "Negation=true"), ("family", "mother", "N", "Subject=family"),
+        ("hypothetical", "if", "N", "Conditional=true"), ("uncertain", "r/o", "N", "Rule_out=true"),
+        ("uncertain", "rule out", "N", "Rule_out=true"), ("uncertain", "possible", "Y", "Uncertain=true"),
+        ("uncertain", "cannot rule out", "Y", "Uncertain=true"), ("historical", "prior", "Y", "History=true"),
+        ("present", None, "Y", None),
+    ],
+)  # fmt: skip
+def test_omop_modifiers_are_those_of_the_model(tmp_path, assertion, cue, exists, modifier):
+    row = entity("p02-01", "stroke", "DISEASE", assertion, cue=cue)
+    path = formats.write(make({"notes": NOTES_OF_ONE, "entities": [row]}), tmp_path / "omop", "omop")
+    (term,) = pd.read_csv(path / "note_nlp.csv").to_dict("records")
+    axes = [m for m in term["term_modifiers"].split(";") if m[0].isupper()]
+    assert (term["term_exists"], axes) == (exists, [modifier] if modifier else [])
+    (document,) = formats.read_documents(path)
+    assert document["entities"][0]["assertion"] == assertion
+
+
+def test_omop_source_value_is_that_of_the_class(written, tmp_path):
+    notes = pd.read_csv(formats.write(written, tmp_path / "omop", "omop") / "note.csv")
+    assert notes["note_source_value"].dropna().tolist() == ["Progress note", "Discharge summary", "Letter"]
+
+
 def test_omop_keeps_ids_that_are_numbers(tmp_path):
     rows = {"notes": [{"note_id": "71", "patient_id": "5", "text": "No fever."}]}
     path = formats.write(make(rows), tmp_path / "omop", "omop")
@@ -147,6 +173,16 @@ def test_each_fhir_resource_leads_to_its_words(written, tmp_path):
     found = spans_in(formats.read_documents(path))
     assert ("p02-01", 20, 23, "RESULT") in found
     assert len(found) == len(resources) - len(texts)
+
+
+def test_fhir_names_of_code_systems(tmp_path):
+    codes = {"ICD-10-CM": ("I63.9", "http://hl7.org/fhir/sid/icd-10-cm"), "MeSH": ("D020521", "https://www.nlm.nih.gov/mesh"),
+             "RxNorm": ("1/2", None), "DrugBank": ("DB1", "urn:clinnlp:DrugBank")}  # fmt: skip
+    rows = [entity("p02-01", "stroke", "DISEASE", code_system=s, code=c) for s, (c, _) in codes.items()]
+    path = formats.write(make({"notes": NOTES_OF_ONE, "entities": rows}), tmp_path / "a.ndjson", "fhir")
+    _, *found = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    systems = [r["code"].get("coding", [{}])[0].get("system") for r in found]
+    assert systems == [system for _, system in codes.values()]
 
 
 def test_brat_assertions_and_codes(written, tmp_path):

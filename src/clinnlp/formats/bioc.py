@@ -1,7 +1,9 @@
 """BioC, in XML and JSON; see http://bioc.sourceforge.net/BioC.dtd.
 
-Offsets are characters of the document. A note is one passage when written; read, passages stand at their offsets, with
-spaces between them.
+The comments of BioC.dtd want offsets in bytes of UTF-8, but NCBI's files and usual tools count characters. So do we;
+where the words that an annotation quotes tell that its file counts bytes, its place is turned into characters. A note
+is one passage when written; read, passages stand at their offsets, with spaces between them. JSON may be a collection,
+a document, a list of either, or what PubTator 3 exports: documents under the name PubTator3.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
 from clinnlp.errors import InputError
-from clinnlp.formats.files import GAP, read_json, read_xml
-from clinnlp.formats.records import NOTE, Entity, Record, labelled
+from clinnlp.formats.files import GAP, list_files, read_json, read_xml
+from clinnlp.formats.records import NOTE, Entity, Record, labelled, to_characters
 
 if TYPE_CHECKING:
     from clinnlp.annotations import Annotations
@@ -24,27 +26,40 @@ if TYPE_CHECKING:
 Node = Mapping[str, Any]
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that no XML may hold
 ABOUT = ("patient_id", "date", "note_type")
+CODES = ("code", "identifier", "MESH", "MeSH")  # infons that hold a code: ours, PubTator's, those of NCBI's corpora
+NO_CODE = ("", "-", "-1")  # how these say that there is none
 SAYS = ("assertion", "code_system", "code", "code_name", "score", "source")
 
 
 def read(path: Path) -> Iterator[Record]:
-    """Read the documents of a collection; infons of a document become columns, those of an annotation its details.
+    """Read the documents of a file or folder; infons of a document become columns, those of an annotation its details.
 
-    The label is the infon `type`. Of an annotation in several pieces the whole stretch counts.
+    The label is the infon `type`, the code `code` or `identifier`. Of an annotation in several pieces the whole stretch
+    counts; one of no length, which stands between two characters, is left out.
     """
+    for file in (*list_files(path, "*.xml"), *list_files(path, "*.json")) if path.is_dir() else [path]:
+        yield from _documents(file)
+
+
+def _documents(path: Path) -> Iterator[Record]:
+    """Read the documents of a file."""
     suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
     documents = _from_json(path) if suffixes[-1:] == [".json"] else _from_xml(read_xml(path), path.name)
     for document in documents:
-        text, entities = "", []
+        text, marks = "", []
         for passage in document["passages"]:
-            text = _place(text, passage["offset"], _text(passage), document["id"])
-            for part in (passage, *passage.get("sentences", ())):
-                entities += [_entity(a, document["id"]) for a in part.get("annotations", ())]
-        entities += [_entity(a, document["id"]) for a in document.get("annotations", ())]
+            words = _text(passage)
+            text = _place(text, passage["offset"], words, document["id"])
+            marks += [(mark, passage["offset"], words) for mark in passage.get("annotations") or ()]
+            for part in passage.get("sentences") or ():
+                marks += [(mark, part["offset"], part.get("text") or "") for mark in part.get("annotations") or ()]
+        marks += [(mark, 0, text) for mark in document.get("annotations") or ()]
+        entities = [_entity(*mark, document["id"]) for mark in marks]
         infons = {
-            k: v for k, v in document.get("infons", {}).items() if k not in ("note_id", "text", "entities", "error")
+            k: v for k, v in (document.get("infons") or {}).items() if k not in ("note_id", "text", "entities", "error")
         }
-        yield {**infons, "note_id": str(document["id"]), "text": text, "entities": entities}
+        found = [entity for entity in entities if entity["start"] != entity["end"]]
+        yield {**infons, "note_id": str(document["id"]), "text": text, "entities": found}
 
 
 def _text(passage: Node) -> str:
@@ -52,7 +67,7 @@ def _text(passage: Node) -> str:
     if passage.get("text") is not None:
         return str(passage["text"])
     text = ""
-    for sentence in passage.get("sentences", ()):
+    for sentence in passage.get("sentences") or ():
         text = _place(text, sentence["offset"] - passage["offset"], sentence.get("text") or "", "")
     return text
 
@@ -66,23 +81,32 @@ def _place(text: str, offset: int, more: str, document: str) -> str:
     return text + " " * (offset - len(text)) + more if more else text
 
 
-def _entity(annotation: Node, document: str) -> Entity:
-    infons, locations = annotation.get("infons", {}), annotation["locations"]
+def _entity(annotation: Node, offset: int, words: str, document: str) -> Entity:
+    """Read an annotation of a passage or sentence that has an offset and words."""
+    infons, locations = annotation.get("infons") or {}, annotation["locations"]
     if not locations:
         raise InputError(f"Document {document}: an annotation has no location.")
     places = [(int(place["offset"]), int(place["offset"]) + int(place["length"])) for place in locations]
-    entity: Entity = {
-        "start": min(start for start, _ in places), "end": max(end for _, end in places),
-        "label": str(infons.get("type", "ENTITY")), **{k: infons[k] for k in ("assertion", "code") if infons.get(k)},
-    }  # fmt: skip
-    return entity | ({"quoted": annotation.get("text")} if len(places) == 1 else {})
+    start, end = min(start for start, _ in places), max(end for _, end in places)
+    more = {"assertion": infons["assertion"]} if infons.get("assertion") else {}
+    if code := next((str(infons[k]) for k in CODES if str(infons.get(k) or "") not in NO_CODE), None):
+        more["code"] = code
+    if len(places) == 1:
+        more["quoted"] = annotation.get("text")
+        start, end = to_characters(words, start - offset, end - offset, more["quoted"], "utf-8")
+        start, end = start + offset, end + offset
+    return {"start": start, "end": end, "label": str(infons.get("type", "ENTITY")), **more}
 
 
-def _from_json(path: Path) -> list[Node]:
+def _from_json(path: Path) -> Iterator[Node]:
+    """Read the documents of a collection, a document, a list of either, or what PubTator 3 exports."""
     content = read_json(path)
-    if not isinstance(content, dict) or not isinstance(content.get("documents"), list):
-        raise InputError(f"{path.name} has no list of documents, which a BioC collection has.")
-    return content["documents"]
+    for part in content if isinstance(content, list) else [content]:
+        one = [part] if isinstance(part, dict) and "passages" in part else None
+        documents = one or (part.get("documents", part.get("PubTator3")) if isinstance(part, dict) else None)
+        if not isinstance(documents, list):
+            raise InputError(f"{path.name} has no list of documents, which a BioC collection has.")
+        yield from documents
 
 
 def _from_xml(root: Element, name: str) -> Iterator[Node]:

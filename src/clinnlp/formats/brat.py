@@ -15,14 +15,15 @@ from clinnlp.models.documents import read_documents
 if TYPE_CHECKING:
     from clinnlp.annotations import Annotations
 
-TEXT_BOUND = re.compile(r"(T\S*)\t(\S+) (\d+) (?:\d+;\d+ )*(\d+)\t(.*)")
+TEXT_BOUND = re.compile(r"(T\S*)\t(\S+) (\d+) (?:\d+;\d+ )*(\d+)(?:\t(.*))?$")
 LONGEST = 240  # bytes of a file name that every system can hold
 
 
 def read(path: Path) -> Iterator[Record]:
     """Read text-bound annotations; of one in several pieces the whole stretch counts.
 
-    An attribute Assertion gives the assertion. Notes without .ann have no entities.
+    An attribute Assertion (A, or M as of old) gives the assertion; the words behind a place may be missing. Events,
+    relations and other attributes are left out. Notes without .ann have no entities.
     """
     if not path.is_dir():
         raise InputError(f"{path.name} is not a folder. BRAT files lie in one: NAME.txt with NAME.ann.")
@@ -37,7 +38,7 @@ def read(path: Path) -> Iterator[Record]:
 
 def _entities(marks: str) -> Iterator[Entity]:
     lines = marks.replace("\r\n", "\n").split("\n")
-    attributes = [found for line in lines if (found := re.match(r"A\S*\tAssertion (\S+) (\S+)$", line))]
+    attributes = [found for line in lines if (found := re.match(r"[AM]\S*\tAssertion (\S+) (\S+)$", line))]
     assertions = {found[1]: found[2] for found in attributes}
     for line in lines:
         if line.startswith("T"):

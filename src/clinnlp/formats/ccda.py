@@ -1,4 +1,8 @@
-"""C-CDA documents: the narrative text of their sections; see https://www.hl7.org/ccdasearch/."""
+"""C-CDA documents: the narrative text of their sections; see https://hl7.org/cda/us/ccda/ and CDA R2, Narrative Block.
+
+A body that is not XML (template Unstructured Document) is read where it is text or HTML; PDF, RTF, Word and pictures,
+which may stand there too, are not.
+"""
 
 from __future__ import annotations
 

@@ -86,6 +86,7 @@ def read(path: Path) -> Iterator[Record]:
         elif not line.strip():
             document.end_sentence()
         elif not (line.startswith("# ") and " = " in line):
+            line = line.rstrip()  # some files have spaces or a tab behind the tag
             cells = line.split("\t") if "\t" in line else line.split()
             if len(cells) < (4 if offsets else 2):
                 raise InputError(f"Line {number} of {path.name} has too few columns: a word and its tag are needed.")

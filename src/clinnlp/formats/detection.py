@@ -25,7 +25,7 @@ BEGINNINGS = (  # how a file begins, and the format that it tells of
     ((".xml",), r"<(\w+:)?ClinicalDocument\b", "c-cda"),
     ((".xml",), r"<TEXT\b", "i2b2-xml"),
     ((".json", ".ndjson", ".jsonl"), r'"resourceType"\s*:', "fhir"),
-    ((".json",), r'"documents"\s*:', "bioc"),
+    ((".json",), r'"documents"\s*:|"PubTator3"\s*:|"passages"\s*:', "bioc"),
     ((".json",), r'^\s*\[[\s\S]*"data"\s*:', "label-studio"),
     ((".jsonl",), r'"spans"\s*:|"_input_hash"\s*:', "prodigy"),
     ((".txt",), r"^\w+\|[ta]\|", "pubtator"),
@@ -37,8 +37,10 @@ FOLDERS = (  # files that a folder holds, and the format that they tell of
     ("note.parquet", "omop"),
     ("*.con", "i2b2-2010"),
     ("concept/*.con", "i2b2-2010"),
+    ("concepts/*.con", "i2b2-2010"),
     ("*.ann", "brat"),
     ("*.ndjson", "fhir"),
+    ("*.ndjson.gz", "fhir"),
 )
 ADVICE = "Name it with format=...; clinnlp.formats.list_formats() lists them"
 
@@ -68,7 +70,7 @@ def detect(path: str | Path) -> str:
 
 
 def _folder(path: Path) -> str | None:
-    files = [file.relative_to(path).as_posix().lower() for file in (*path.glob("*"), *path.glob("concept/*"))]
+    files = [file.relative_to(path).as_posix().lower() for file in (*path.glob("*"), *path.glob("concept*/*.con"))]
     for pattern, name in FOLDERS:
         if any(fnmatchcase(file, pattern) for file in files):
             return name

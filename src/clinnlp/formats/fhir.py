@@ -1,6 +1,8 @@
 """HL7 FHIR R4 and R5: the notes in DocumentReference and DiagnosticReport; `fhir_resources` makes what is written.
 
-Sources: https://hl7.org/fhir/R4/documentreference.html, /diagnosticreport.html and /condition.html, R5 the same.
+Sources: https://hl7.org/fhir/R4/documentreference.html and /diagnosticreport.html, R5 the same. What differs is read
+either way: `context` of a DocumentReference holds encounters in R4, and is a list of references in R5, which may lead
+to appointments and episodes of care too.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 Resource = Mapping[str, Any]
 BASE = "https://clinnlp.invalid/fhir"  # a name that leads nowhere, by which references in a bundle are found
 LINES = (".ndjson", ".jsonl")
+NO_ENCOUNTER = re.compile(r"\b(Appointment|EpisodeOfCare)\b")
 PLAIN, MARKUP = ("text/plain", ""), ("text/html", "application/xhtml+xml")
 
 
@@ -37,8 +41,9 @@ def read(path: Path) -> Iterator[Record]:
 
     A note is a DocumentReference or a DiagnosticReport with an attachment in it that is text or HTML; offsets in a
     note from HTML are those of the text made of it. An attachment that refers to a Binary in the same file or folder is
-    read; no other address is opened. The columns resource_type, status and encounter_id are added: what was entered in
-    error is read too, its status says so. A document without a readable attachment becomes an error.
+    read; no other address is opened. The columns resource_type, status, doc_status and encounter_id are added: what is
+    preliminary or was entered in error is read too, and one of them says so. A document without a readable attachment
+    becomes an error.
     """
     resources = list(_resources(path))
     binaries = {f"Binary/{r['id']}": r for r in resources if r.get("resourceType") == "Binary" and r.get("id")}
@@ -66,8 +71,8 @@ def read(path: Path) -> Iterator[Record]:
 def _resources(path: Path) -> Iterator[Resource]:
     """Read the resources of a file or folder, those of bundles one by one."""
     if path.is_dir():
-        for pattern in ("*.ndjson", "*.jsonl", "*.json"):
-            for file in list_files(path, pattern):
+        for ending in (".ndjson", ".jsonl", ".json"):
+            for file in (*list_files(path, f"*{ending}"), *list_files(path, f"*{ending}.gz")):
                 yield from _resources(file)
         return
     suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
@@ -98,11 +103,23 @@ def _record(resource: Resource, number: int) -> Record:
     return {
         "note_id": str((ours or [resource.get("id") or f"note-{number}"])[0]),
         "patient_id": _reference(resource.get("subject")),
-        "date": next((resource[k] for k in ("date", "effectiveDateTime", "issued") if resource.get(k)), None),
-        "note_type": _concept(resource.get("type") or resource.get("code")), "text": None,
+        "date": _date(resource), "note_type": _concept(resource.get("type") or resource.get("code")), "text": None,
         "resource_type": resource["resourceType"], "status": resource.get("status"),
-        "encounter_id": next((_reference(e) for e in encounters if e), None),
+        "doc_status": resource.get("docStatus"),
+        "encounter_id": next((_reference(e) for e in encounters if _is_encounter(e)), None),
     }  # fmt: skip
+
+
+def _date(resource: Resource) -> str | None:
+    """Give the date of a document, or the time that a report is about."""
+    period = resource.get("effectivePeriod") or {}
+    dates = (resource.get("date"), resource.get("effectiveDateTime"), period.get("start"), resource.get("issued"))
+    return next((date for date in dates if date), None)
+
+
+def _is_encounter(reference: Any) -> bool:
+    """Say whether a reference may lead to an encounter."""
+    return bool(reference) and not NO_ENCOUNTER.search(f"{reference.get('type')} {reference.get('reference')}")
 
 
 def _reference(reference: Any) -> str | None:

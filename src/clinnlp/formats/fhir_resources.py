@@ -1,7 +1,11 @@
 """FHIR R4 resources of what was found, each with a reference to its note and the offsets there.
 
 The extension `urn:clinnlp:evidence` holds noteId (string), start and end (integers, characters of the note, the end not
-included), label and assertion (strings). Codes and value sets: https://hl7.org/fhir/R4/.
+included), label and assertion (strings). Elements and required codes are those of https://hl7.org/fhir/R4/: the value
+sets condition-clinical, condition-ver-status, medication-statement-status, observation-status and
+observation-interpretation. They are no R5: there clinicalStatus is required, evidence a list of CodeableReference, and
+a MedicationStatement is recorded, draft or entered-in-error. Names of code systems: R4 terminologies-systems, and for
+MeSH https://terminology.hl7.org/CodeSystem-MeSH.html; DrugBank has none there, and gets one of our own.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ EVIDENCE, NOTE_SYSTEM, PATIENT_SYSTEM = "urn:clinnlp:evidence", "urn:clinnlp:not
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 SYSTEMS = {
     "ICD-10-CM": "http://hl7.org/fhir/sid/icd-10-cm", "RxNorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
-    "SNOMED CT": "http://snomed.info/sct", "LOINC": "http://loinc.org", "MeSH": "urn:oid:2.16.840.1.113883.6.177",
+    "SNOMED CT": "http://snomed.info/sct", "LOINC": "http://loinc.org", "MeSH": "https://www.nlm.nih.gov/mesh",
 }  # fmt: skip
 VERIFICATION = {"present": "confirmed", "historical": "confirmed", "uncertain": "unconfirmed", "absent": "refuted"}
 CLINICAL = {"present": "active", "historical": "inactive", "uncertain": "active"}
@@ -86,8 +90,11 @@ def _patient(patient_id: str | None) -> Resource:
 
 
 def _concept(row: Mapping[str, Any], text: str) -> Resource:
-    """Make a CodeableConcept of the words of a note and the code found for them."""
-    if not row.get("code"):
+    """Make a CodeableConcept of the words of a note and the code found for them.
+
+    Several codes in one cell, as of a combined drug, are left out: codings of one concept all mean the whole of it.
+    """
+    if not row.get("code") or "/" in row["code"]:
         return {"text": text}
     system = SYSTEMS.get(row["code_system"], f"urn:clinnlp:{row['code_system']}".replace(" ", "-"))
     coding = {"system": system, "code": row["code"], "display": row["code_name"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -20,6 +21,7 @@ LIMIT = 1 << 30  # bytes that are read into memory at once
 GAP = 100_000  # characters that may lie between two pieces of a text
 RATIO = 50  # how much smaller gzip makes notes at the very most: 3 to 5 is usual
 DEPTH = 200  # of elements in XML
+HEAD = 1 << 16  # characters of a first line that are looked at
 ROWS = 2_000  # of a table that are in memory together
 IN_NAMES = " !#$&'()+,;=@[]^`{}~"  # that a file name may hold on any system, beside letters, digits and "_.-"
 
@@ -107,12 +109,12 @@ def parse_xml(data: bytes, name: str) -> ElementTree.Element:
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str | None]]:
-    """Read a CSV file (also .gz) or Parquet row by row, column names in lower case, empty cells as None.
+    """Read a CSV file (commas or tabs, also .gz) or Parquet row by row; names in lower case, empty cells as None.
 
     At most `ROWS` rows are in memory together, so that a file may be larger than that.
     """
     for chunk in _chunks(path):
-        chunk.columns = [str(name).strip().lower() for name in chunk.columns]
+        chunk.columns = [str(name).strip(' "').lower() for name in chunk.columns]
         values = chunk.astype(object).where(chunk.notna() & (chunk != ""), None)
         yield from values.to_dict("records")
 
@@ -130,7 +132,8 @@ def _chunks(path: Path) -> Iterator[Any]:
                 yield batch.to_pandas(integer_object_nulls=True)
             return
         with _open(path) as stream:
-            for chunk in pd.read_csv(stream, dtype="str", keep_default_na=False, chunksize=ROWS):
+            sep = _separator(path)
+            for chunk in pd.read_csv(stream, sep=sep, dtype="str", keep_default_na=False, chunksize=ROWS):
                 if not isinstance(chunk.index, pd.RangeIndex):
                     raise InputError(f"The rows of {path.name} have more fields than its header. Name each column.")
                 yield chunk
@@ -162,9 +165,18 @@ def read_batches(path: Path, rows: int = ROWS) -> Iterator[Any]:
         raise InputError(f"{path.name} is damaged or not Parquet ({type(error).__name__}).") from None
 
 
+def _separator(path: Path) -> str:
+    """Find out by its first line whether a table has tabs or commas between its cells."""
+    with _open(path) as stream:
+        head = stream.readline(HEAD)
+    return "\t" if head.count("\t") > head.count(",") else ","
+
+
 def _open(path: Path) -> io.TextIOWrapper:
-    """Open a text file, maybe packed, as UTF-8 with line ends as they are."""
-    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="")
+    """Open a text file, maybe packed, as UTF-8, or UTF-16 with BOM, with line ends as they are."""
+    with open_bytes(path) as file:
+        encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    return io.TextIOWrapper(open_bytes(path), encoding=encoding, newline="")
 
 
 def open_bytes(path: Path) -> io.BufferedReader:

@@ -1,7 +1,10 @@
 """The i2b2 and n2c2 challenges: 2010 (concepts, assertions), and the XML of 2012 (events), 2014 and 2018 (track 1).
 
-2010 counts lines from 1 and words of a line from 0 (https://doi.org/10.1136/amiajnl-2011-000203); here they become
-characters. n2c2 2018 track 2 is BRAT. The files are for those who signed the agreement; none is here.
+2010 counts lines from 1 and words of a line from 0 (its Annotation File Formatting; the task is described in
+https://doi.org/10.1136/amiajnl-2011-000203); here they become characters. Offsets of the XML are characters of TEXT
+with the line end that it begins with. Tasks: 2012 https://doi.org/10.1136/amiajnl-2013-001628, 2014
+https://doi.org/10.1016/j.jbi.2015.06.007, 2018 track 1 https://doi.org/10.1093/jamia/ocz163; track 2 is BRAT. Not read
+are 2006, 2008, 2009 and the relations (.rel, TLINK). The files are for those who signed the agreement; none is here.
 """
 
 from __future__ import annotations
@@ -9,9 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from clinnlp.errors import InputError
-from clinnlp.formats.files import list_files, read_text, read_xml
+from clinnlp.formats.files import list_files, parse_xml, read_bytes, read_text
 from clinnlp.formats.records import Entity, Record
 
 CONCEPT = re.compile(r'c="(.*)" (\d+):(\d+) (\d+):(\d+)\|\|t="([^"]*)"(?:\|\|a="([^"]*)")?\s*$')
@@ -19,11 +23,14 @@ ASSERTIONS = {  # of 2010, in our words
     "present": "present", "absent": "absent", "possible": "uncertain", "conditional": "hypothetical",
     "hypothetical": "hypothetical", "associated_with_someone_else": "family",
 }  # fmt: skip
-FOLDERS = {".txt": ("txt", "."), ".con": ("concept", "."), ".ast": ("ast", ".")}
+FOLDERS = {".txt": ("txt", "."), ".con": ("concept", "concepts", "."), ".ast": ("ast", ".")}  # concepts: the test part
+MODALITIES = {"FACTUAL": "present", "POSSIBLE": "uncertain", "CONDITIONAL": "hypothetical", "PROPOSED": "hypothetical"}
+BARE = re.compile(rb"&(?!#?\w{1,10};)")  # that XML does not allow
+DECLARATION = re.compile(rb"<\?xml\s[^<>]{0,200}\?>")
 
 
 def read_2010(path: Path) -> Iterator[Record]:
-    """Read NAME.txt with NAME.con and NAME.ast, side by side or in folders txt, concept and ast.
+    """Read NAME.txt with NAME.con and NAME.ast, side by side or in folders txt, concept (concepts) and ast.
 
     Labels are as in the files (problem, treatment, test), assertions in the words of clinnlp: conditional, of what
     comes only on exertion and the like, counts as hypothetical.
@@ -83,23 +90,45 @@ def _marks(file: Path, text: str) -> Iterator[Entity]:
 def read_xml_files(path: Path) -> Iterator[Record]:
     """Read a file or a folder of XML with TEXT and TAGS.
 
-    A tag with start and end is an entity; its label is its TYPE (2014, 2018) or type (2012), else the name of the tag.
-    Tags without offsets, such as the criteria of 2018 (met, not met), become columns.
+    A tag with start and end is an entity, also within another tag; its label is its TYPE (2014) or type (2012), else
+    the name of the tag, its assertion the polarity or else the modality of 2012. The criteria of 2018 (met, not met)
+    become columns; other tags without a place are left out. Some files of 2012 have a bare &, some of 2014 a second XML
+    declaration: both are read.
     """
     files = list_files(path, "*.xml") if path.is_dir() else [path]
     for file in files:
-        root = read_xml(file)
+        root = parse_xml(_mend(read_bytes(file)), file.name)
         body = root.find("TEXT")
         if body is None:
             raise InputError(f"{file.name} has no element TEXT, which the XML of i2b2 and n2c2 has.")
         record: Record = {"note_id": file.stem, "text": body.text or None, "entities": []}
         tags = root.find("TAGS")
-        for tag in tags if tags is not None else ():
-            if "start" in tag.attrib and "end" in tag.attrib:
-                record["entities"].append({
-                    "start": int(tag.attrib["start"]), "end": int(tag.attrib["end"]),
-                    "label": tag.get("TYPE") or tag.get("type") or tag.tag, "quoted": tag.get("text"),
-                })  # fmt: skip
+        for tag in tags.iter() if tags is not None else ():
+            if tag.get("start", "-1") != "-1" and "end" in tag.attrib:  # -1: of the whole document
+                record["entities"].append(_tagged(tag))
             elif "met" in tag.attrib:
                 record[tag.tag.lower()] = tag.get("met")
         yield record
+
+
+def _tagged(tag: Element) -> Entity:
+    """Read a tag with a place."""
+    label = tag.get("TYPE") or tag.get("type") or tag.tag
+    assertion = "absent" if tag.get("polarity") == "NEG" else MODALITIES.get(tag.get("modality", ""))
+    more = {"assertion": assertion} if assertion else {}
+    return {
+        "start": int(tag.attrib["start"]), "end": int(tag.attrib["end"]), "label": label, "quoted": tag.get("text"),
+        **more,
+    }  # fmt: skip
+
+
+def _mend(data: bytes) -> bytes:
+    """Escape each bare & outside CDATA, and leave out XML declarations that do not begin the file."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16
+        return data
+    first, parts = DECLARATION.match(data), []
+    begin = first[0] if first else b""
+    for part in data[len(begin) :].split(b"]]>"):
+        outside, cdata, inside = part.partition(b"<![CDATA[")
+        parts.append(BARE.sub(b"&amp;", DECLARATION.sub(b"", outside)) + cdata + inside)
+    return begin + b"]]>".join(parts)

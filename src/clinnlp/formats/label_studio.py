@@ -1,7 +1,8 @@
 """Label Studio JSON and Prodigy JSONL.
 
-Label Studio counts characters since 2021, before that UTF-16 units; where the words that it quotes tell, offsets of the
-old kind are turned into characters (https://github.com/HumanSignal/label-studio/issues/1347).
+Shapes: https://labelstud.io/guide/task_format and https://labelstud.io/tags/text; https://prodi.gy/docs/api-interfaces.
+Label Studio counts characters since its frontend's pull request 308, before that UTF-16 units; where the words that it
+quotes tell, offsets of the old kind are turned into characters (issue 1347 of HumanSignal/label-studio).
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from clinnlp.errors import InputError
 from clinnlp.formats.files import read_json, read_json_lines
-from clinnlp.formats.records import NOTE, Entity, Record, labelled
+from clinnlp.formats.records import NOTE, Entity, Record, labelled, to_characters
 
 if TYPE_CHECKING:
     from clinnlp.annotations import Annotations
 
 LABELS = ("labels", "hypertextlabels")
+TIMES = ("created_at", "updated_at")  # fields of JSON-MIN that are no text
 
 
 def read(path: Path) -> Iterator[Record]:
     """Read tasks, full or in the short form JSON-MIN; the text is the field of `data` called text, or the only string.
 
     Of several annotations of a task the first that was not cancelled counts, without any its first prediction. Fields
-    beside the text become columns.
+    beside the text become columns. Labels of HTML (HyperTextLabels) have XPaths for places, and are not read.
     """
     tasks = read_json(path)
     if not isinstance(tasks, list):
@@ -41,13 +43,15 @@ def read(path: Path) -> Iterator[Record]:
             own = {}
         else:
             values = [(r["value"], r["value"].get(r["type"], ())) for r in _result(task) if r.get("type") in LABELS]
+        if any(not str(value["start"]).isdecimal() for value, _ in values):
+            raise InputError(f"Task {note_id} has labels in HTML, whose places are no characters. Label it as Text.")
         entities = [{**_span(value, text), "label": str(label)} for value, labels in values for label in labels]
         own.pop("entities", None), own.pop("error", None)
         yield {**own, "note_id": str(note_id), "text": text, "entities": entities}
 
 
 def _text_field(data: Mapping[str, Any], task: Any) -> str:
-    strings = [key for key, value in data.items() if isinstance(value, str) and key not in NOTE[:4]]
+    strings = [key for key, value in data.items() if isinstance(value, str) and key not in (*NOTE[:4], *TIMES)]
     if isinstance(data.get("text"), str):
         return "text"
     if len(strings) != 1:
@@ -62,13 +66,8 @@ def _result(task: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _span(value: Mapping[str, Any], text: str) -> Entity:
-    start, end, quoted = int(value["start"]), int(value["end"]), value.get("text")
-    if quoted is not None and text[start:end] != quoted:
-        units = text.encode("utf-16-le", "surrogatepass")
-        before, words = units[: 2 * start], units[2 * start : 2 * end]
-        if words == quoted.encode("utf-16-le", "surrogatepass"):
-            start = len(before.decode("utf-16-le"))
-            end = start + len(quoted)
+    quoted = value.get("text")
+    start, end = to_characters(text, int(value["start"]), int(value["end"]), quoted, "utf-16-le")
     return {"start": start, "end": end, "quoted": quoted}
 
 

@@ -86,7 +86,7 @@ def html_to_text(html: str) -> str:
 
 
 def narrative_to_text(element: ElementTree.Element) -> str:
-    """Give the text of the narrative block of a C-CDA section."""
+    """Give the text of the narrative block of a C-CDA section, without what a revision deleted (`revised`)."""
     lines = Lines()
 
     def walk(node: ElementTree.Element) -> None:
@@ -94,7 +94,8 @@ def narrative_to_text(element: ElementTree.Element) -> str:
         lines.begin(tag)
         lines.add(node.text or "")
         for child in node:
-            walk(child)
+            if child.get("revised") != "delete":
+                walk(child)
             lines.add(child.tail or "")
         lines.end(tag)
 

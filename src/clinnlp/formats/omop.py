@@ -1,13 +1,14 @@
 """OMOP common data model 5.4: the tables NOTE and NOTE_NLP.
 
-Columns and conventions: https://ohdsi.github.io/CommonDataModel/cdm54.html. Ids are whole numbers there; those of a
-result that are not get numbers, and the file source_ids.csv (table, id, source_value) beside the tables says which.
-Concepts need the OMOP vocabularies, which do not ship: their columns are 0, the code that was found stands in
-term_modifiers.
+Columns, lengths and conventions: https://ohdsi.github.io/CommonDataModel/cdm54.html#note and #note_nlp (the same as
+inst/csv/OMOP_CDMv5.4_Field_Level.csv of OHDSI/CommonDataModel). Ids are whole numbers there; those of a result that are
+not get numbers, and the file source_ids.csv (table, id, source_value) beside the tables says which. Concepts need the
+OMOP vocabularies, which do not ship: their columns are 0, the code that was found stands in term_modifiers.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,14 +36,20 @@ CONCEPTS = {"note_type_concept_id": 32831, "note_class_concept_id": 0, "encoding
             "language_concept_id": 4180186}  # EHR note; no class; UTF-8; English  # fmt: skip
 CSV: Any = {"index": False, "lineterminator": "\r\n"}  # by which a text with a lone carriage return is quoted too
 WIDTH = 250  # characters of a snippet, a term, a title
-NOT_TRUE = ("is_negated", "is_uncertain", "is_hypothetical", "is_family")  # what makes term_exists N
+ASSERTIONS = {  # what a modifier of the model says when it holds, in our words; the first that holds counts
+    "subject": "family", "negation": "absent", "conditional": "hypothetical", "rule_out": "uncertain",
+    "uncertain": "uncertain", "history": "historical",
+}  # fmt: skip
+NOT_HELD = ("", "false", "patient")
+RULE_OUT = re.compile(r"r(ule)?[ /]?o(ut)?\b", re.I)  # how a cue of something to be ruled out begins
 LARGEST = 2**63 - 1
 
 
 def read(path: Path) -> Iterator[Record]:
     """Read NOTE: a CSV or Parquet file, or a folder with note.csv and, where there is one, note_nlp.csv.
 
-    Its rows without an offset, which the model allows, are left out. Where clinnlp did not write it, the label is TERM.
+    Rows of note_nlp.csv without an offset, which the model allows, are left out. Where clinnlp did not write it, the
+    label is TERM, and term_modifiers such as "Negation=true, Subject=patient" give the assertion.
     """
     if not path.is_dir():
         yield from (_record(row, path.name) for row in read_rows(path))
@@ -54,9 +61,8 @@ def read(path: Path) -> Iterator[Record]:
     entities: dict[str, list[Entity]] = {}
     found = _table(path, "note_nlp")
     for row in read_rows(found) if found else ():
-        if row.get("offset") is None or row.get("lexical_variant") is None:
-            continue
-        entities.setdefault(str(row["note_id"]), []).append(_entity(row))
+        if entity := _entity(row):
+            entities.setdefault(str(row["note_id"]), []).append(entity)
     for row in read_rows(notes):
         record = _record(row, notes.name)
         record["entities"] = entities.get(record["note_id"], [])
@@ -84,26 +90,41 @@ def _record(row: Mapping[str, Any], name: str) -> Record:
     own = {k: v for k, v in row.items() if k not in ("note_id", "person_id", "note_date", "note_title", "note_text")}
     return {
         "note_id": str(row["note_id"]), "patient_id": None if row.get("person_id") is None else str(row["person_id"]),
-        "date": row.get("note_datetime") or row.get("note_date"), "note_type": row.get("note_title"),
-        "text": row["note_text"], **own,
+        "date": row.get("note_datetime") or row.get("note_date"),
+        "note_type": row.get("note_title") or row.get("note_source_value"), "text": row["note_text"], **own,
     }  # fmt: skip
 
 
-def _entity(row: Mapping[str, Any]) -> Entity:
+def _entity(row: Mapping[str, Any]) -> Entity | None:
     """Read the span of a row of NOTE_NLP, whose end and label are among its modifiers when clinnlp wrote it."""
-    start, term = int(row["offset"]), str(row["lexical_variant"])
-    modifiers = dict(part.partition("=")[::2] for part in str(row.get("term_modifiers") or "").split(";"))
-    end = int(modifiers.get("end", start + len(term)))
-    label = modifiers.get("label", "TERM")
-    quoted = term if end - start <= WIDTH else None
-    return {"start": start, "end": end, "label": label, "quoted": quoted}
+    offset, term = re.match(r"\s*(\d+)", str(row.get("offset"))), row.get("lexical_variant")
+    if offset is None or term is None:
+        return None
+    start, modifiers = int(offset[1]), _modifiers(str(row.get("term_modifiers") or ""))
+    end = int(modifiers.get("end", start + len(str(term))))
+    quoted = str(term) if end - start <= WIDTH else None
+    entity: Entity = {"start": start, "end": end, "label": modifiers.get("label", "TERM"), "quoted": quoted}
+    known = [modifiers[name].lower() not in NOT_HELD and said for name, said in ASSERTIONS.items() if name in modifiers]
+    assertion = modifiers.get("assertion") or next(filter(None, known), "present" if known else None)
+    return {**entity, "assertion": assertion} if assertion else entity
+
+
+def _modifiers(text: str) -> dict[str, str]:
+    """Read modifiers; how they are divided the model leaves open.
+
+    >>> _modifiers("Negation = true, Subject=patient")
+    {'negation': 'true', 'subject': 'patient'}
+    """
+    parts = (part.partition("=")[::2] for part in text.split(";" if ";" in text else ","))
+    return {name.strip().lower(): value.strip() for name, value in parts}
 
 
 def write(result: Annotations, path: Path) -> None:
     """Write a folder with note.csv, note_nlp.csv and, where ids are not numbers, source_ids.csv.
 
-    term_exists is N for what is negated, uncertain, hypothetical or of a relative, as the model defines it;
-    term_temporal is "Past" or "Present". A missing date of a note is left empty, which a strict database refuses.
+    term_exists is N for what is negated, hypothetical, of a relative or to be ruled out, as the model defines it: what
+    is uncertain otherwise is Y there, and `Uncertain=true` among its modifiers. term_temporal is "Past" or "Present".
+    A missing date or patient of a note is left empty, which a strict database refuses.
     """
     import pandas as pd
 
@@ -137,7 +158,7 @@ def _note_row(note: Record, notes: Mapping[str, int], people: Mapping[str, int])
         **CONCEPTS, "note_id": notes[note["note_id"]], "person_id": people.get(note["patient_id"]),
         "note_date": day, "note_datetime": time,
         "note_title": (note["note_type"] or "")[:WIDTH] or None, "note_text": note["text"],
-        "note_source_value": note["note_id"][:50],
+        "note_source_value": (note["note_type"] or "")[:50] or None,
     }  # fmt: skip
 
 
@@ -150,16 +171,23 @@ def _term(entity: Entity, note: Record) -> dict[str, Any]:
     start, end = entity["start"], entity["end"]
     around = max(0, start - 60)
     now = datetime.now()
+    rule_out = entity["is_uncertain"] and RULE_OUT.match(entity["cue"] or "")
+    false = {
+        "Negation": entity["is_negated"] and "true", "Subject": entity["is_family"] and "family",
+        "Conditional": entity["is_hypothetical"] and "true", "Rule_out": rule_out and "true",
+    }  # fmt: skip
     modifiers = {
-        "label": entity["label"], "end": end, "assertion": entity["assertion"], "section": entity["section"],
-        "cue": entity["cue"], "code": entity["code"] and f"{entity['code_system']}:{entity['code']}",
+        **false, "Uncertain": entity["is_uncertain"] and not rule_out and "true",
+        "History": entity["is_historical"] and "true", "label": entity["label"], "end": end,
+        "assertion": entity["assertion"], "section": entity["section"], "cue": entity["cue"],
+        "code": entity["code"] and f"{entity['code_system']}:{entity['code']}",
     }  # fmt: skip
     clean = {k: " ".join(str(v).replace(";", ",").replace("=", ":").split()) for k, v in modifiers.items() if v}
     return {
         "section_concept_id": 0, "snippet": note["text"][around : around + WIDTH], "offset": start,
         "lexical_variant": note["text"][start:end][:WIDTH], "note_nlp_concept_id": 0, "note_nlp_source_concept_id": 0,
         "nlp_system": f"clinnlp {clinnlp.__version__}", "nlp_date": f"{now:%Y-%m-%d}",
-        "nlp_datetime": f"{now:%Y-%m-%d %H:%M:%S}", "term_exists": "N" if any(entity[a] for a in NOT_TRUE) else "Y",
+        "nlp_datetime": f"{now:%Y-%m-%d %H:%M:%S}", "term_exists": "N" if any(false.values()) else "Y",
         "term_temporal": "Past" if entity["is_historical"] else "Present",
         "term_modifiers": ";".join(f"{k}={v}" for k, v in clean.items())[:2000],
     }  # fmt: skip

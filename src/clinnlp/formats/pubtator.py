@@ -1,7 +1,8 @@
 """PubTator: `ID|t|first line`, `ID|a|the rest`, then tabbed lines of id, start, end, words, type and code.
 
-See https://www.ncbi.nlm.nih.gov/research/pubtator3/api. Offsets are characters of title and abstract with one sign
-between them. A text cannot hold line ends there: written, each becomes a space, so that no offset moves.
+See https://www.ncbi.nlm.nih.gov/research/pubtator3/api and the BC5CDR corpus (https://doi.org/10.1093/database/baw068).
+Offsets are characters of title and abstract with one sign between them; the code may be missing, or "-" or "-1" where
+there is none. A text cannot hold line ends there: written, each becomes a space, so that no offset moves.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from clinnlp.formats.records import Record, labelled
 if TYPE_CHECKING:
     from clinnlp.annotations import Annotations
 
+NO_CODE = ("", "-", "-1")
 PASSAGE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
 
 
@@ -41,7 +43,7 @@ def read(path: Path) -> Iterator[Record]:
             if record is None or cells[0] != record["note_id"]:
                 raise InputError(f"Line {number} of {path.name} belongs to no document before it.")
             if len(cells) >= 5 and cells[1].isdigit() and cells[2].isdigit():
-                code = {"code": cells[5]} if len(cells) > 5 and cells[5] else {}
+                code = {"code": cells[5]} if len(cells) > 5 and cells[5] not in NO_CODE else {}
                 record["entities"].append(
                     {"start": int(cells[1]), "end": int(cells[2]), "label": cells[4], "quoted": cells[3], **code}
                 )

@@ -6,6 +6,7 @@ import re
 import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from clinnlp.display import records as rows_of
@@ -68,8 +69,24 @@ def to_document(record: Record, name: str) -> dict[str, Any]:
 
 
 def _letters(text: str | None) -> str:
-    """Leave of a text what files agree on when they quote it: not its case nor its spaces."""
-    return re.sub(r"\s+", "", text or "").casefold()
+    """Leave of a text what files agree on when they quote it: not its case, its spaces, nor how signs are escaped."""
+    return re.sub(r"\s+", "", unescape(text or "")).casefold()
+
+
+def to_characters(text: str, start: int, end: int, quoted: str | None, encoding: str) -> tuple[int, int]:
+    """Turn offsets into characters where the words that a file quotes tell that it counts units of an encoding.
+
+    >>> to_characters("Café: rash", 7, 11, "rash", "utf-8")
+    (6, 10)
+    """
+    if quoted is None or not 0 <= start <= end or text[start:end] == quoted:
+        return start, end
+    width = 2 if encoding.startswith("utf-16") else 1  # bytes a unit
+    data, words = text.encode(encoding, "surrogatepass"), quoted.encode(encoding, "surrogatepass")
+    if not words or data[width * start : width * end] != words:
+        return start, end
+    first = len(data[: width * start].decode(encoding, "replace"))
+    return first, first + len(quoted)
 
 
 def labelled(result: Annotations) -> Iterator[tuple[Record, list[Entity]]]:

@@ -47,7 +47,7 @@ FORMATS = {
     "mtsamples": Format("MTSamples mtsamples.csv", "mimic", "read_mtsamples"),
     "i2b2-2010": Format("i2b2/VA 2010, a folder of .txt, .con and .ast", "i2b2", "read_2010", True),
     "i2b2-xml": Format("i2b2 2012 and 2014, n2c2 2018 XML, a file or folder", "i2b2", "read_xml_files", True),
-    "bioc": Format("BioC XML or JSON", "bioc", "read", True, "write"),
+    "bioc": Format("BioC XML or JSON, a file or folder", "bioc", "read", True, "write"),
     "conll": Format("CoNLL, a word a line, the last column BIO, IOBES or BILOU", "conll", "read", True, "write"),
     "label-studio": Format("Label Studio JSON", "label_studio", "read", True, "write"),
     "prodigy": Format("Prodigy JSONL", "label_studio", "read_prodigy", True),
