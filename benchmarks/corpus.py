@@ -69,17 +69,7 @@ def write(texts: Iterator[str], path: Path) -> None:
 def run(notes: Path, jobs: int, options: list[str]) -> tuple[float, float]:
     """Analyse notes in a process of its own; give the seconds and the megabytes of the largest process."""
     with tempfile.TemporaryDirectory() as out:
-        command = [
-            sys.executable,
-            "-c",
-            "from clinnlp.cli import app; app()",
-            "analyse",
-            str(notes),
-            "--out",
-            out,
-            "--jobs",
-            str(jobs),
-        ]
+        command = [sys.executable, "-m", "clinnlp", "analyse", str(notes), "--out", out, "--jobs", str(jobs)]
         start = time.perf_counter()
         process = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
         peak = Peak(process.pid)

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-COMMAND = [sys.executable, "-c", "from clinnlp.cli import app; app()", "analyse"]
+COMMAND = [sys.executable, "-m", "clinnlp", "analyse"]
 SAMPLE = Path(__file__).parents[1] / "sample_data" / "notes.csv"
 ENDED = (0, 1)  # exit codes: done, and done with notes in the table errors
 

@@ -201,7 +201,9 @@ def _error(note_id: str | None, reason: str) -> Row:
 def _ids(values: pd.Series, column: str) -> pd.Series:
     """Make ids strings, and see that each row has one of its own."""
     if values.isna().any():
-        raise InputError(f"{int(values.isna().sum())} rows have no id in {column}. Fill it, or name another id_column.")
+        raise InputError(
+            f"Rows without an id in {column}: {int(values.isna().sum())}. Fill it, or name another id_column."
+        )
     kinds = {"number" if isinstance(v, int | float) else type(v).__name__ for v in values}
     if len(kinds) > 1:
         raise InputError(f"The ids in {column} are of mixed types: {', '.join(sorted(kinds))}. Make them all strings.")
@@ -209,7 +211,7 @@ def _ids(values: pd.Series, column: str) -> pd.Series:
     twice = sorted(ids[ids.duplicated()].unique())
     if twice:
         some = ", ".join(twice[:5]) + (", ..." if len(twice) > 5 else "")
-        raise InputError(f"{len(twice)} ids in {column} stand more than once: {some}. Name another id_column.")
+        raise InputError(f"Ids in {column} that stand more than once: {len(twice)} ({some}). Name another id_column.")
     return ids
 
 

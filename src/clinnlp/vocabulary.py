@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import files
+from importlib.metadata import PackageNotFoundError, files
 from typing import Any
 
 from clinnlp.errors import ResourceError
@@ -121,9 +121,12 @@ def shipped_file(package: str, pattern: str) -> str:
     Raises
     ------
     ResourceError
-        When it has no file whose name fits the pattern.
+        When it is not installed, or has no file whose name fits the pattern.
     """
-    path = next((f for f in files(package) or () if f.match(pattern)), None)
+    try:
+        path = next((f for f in files(package) or () if f.match(pattern)), None)
+    except PackageNotFoundError:
+        raise ResourceError(f"The package {package} is not installed. Install it: pip install {package}") from None
     if path is None:
         raise ResourceError(
             f"The installed package {package} has no file {pattern}. Reinstall it: pip install {package}"

@@ -46,6 +46,11 @@ def test_import_is_light():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+def test_the_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "clinnlp", "--help"], capture_output=True, text=True, check=True)
+    assert "Usage: clinnlp [OPTIONS] COMMAND" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist")

@@ -85,9 +85,9 @@ def test_rows_with_a_fault_are_kept_and_listed():
     [
         ({"id": ["a"], "words": ["x"]}, {}, "text_column"),
         ({"id": ["a"], "text": ["x"]}, {"text_column": "txt"}, "'txt' is not a column. Found: id, text"),
-        ({"id": ["a", "a", "b"], "text": ["x"] * 3}, {}, "1 ids in id stand more than once: a"),
+        ({"id": ["a", "a", "b"], "text": ["x"] * 3}, {}, r"stand more than once: 1 \(a\)"),
         ({"id": ["a", 1], "text": ["x"] * 2}, {}, "mixed types: number, str"),
-        ({"id": ["a", None], "text": ["x"] * 2}, {}, "1 rows have no id"),
+        ({"id": ["a", None], "text": ["x"] * 2}, {}, "Rows without an id in id: 1"),
         ({"id": [], "text": []}, {}, "no rows"),
     ],
     ids=["no text column", "wrong name", "duplicate ids", "mixed ids", "missing id", "no rows"],

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.metadata import PackageNotFoundError
 from itertools import pairwise
 from pathlib import Path
 
@@ -110,8 +111,13 @@ def test_long_lists_are_those_of_installed_packages():
     assert not {"reading", "split", "bath"} & lists.cities
 
 
-def test_a_missing_list_names_the_package(monkeypatch):
-    monkeypatch.setattr("clinnlp.vocabulary.files", lambda package: [])
+def _not_installed(package):
+    raise PackageNotFoundError(package)
+
+
+@pytest.mark.parametrize("files", [lambda package: [], _not_installed], ids=["damaged", "not installed"])
+def test_a_missing_list_names_the_package(monkeypatch, files):
+    monkeypatch.setattr("clinnlp.vocabulary.files", files)
     load_lists.cache_clear()
     with pytest.raises(ResourceError, match="pip install names"):
         load_lists()
