@@ -155,7 +155,7 @@ class Store:
         For several processes they become fewer towards the end, so that all end at about the same time.
         """
         number, (left,) = -1, self.file.execute(LEFT).fetchone()
-        shares = SHARES * jobs if jobs else 1
+        shares = SHARES * jobs if jobs and jobs > 1 else 1
         given: set[bytes] = set()  # that are not found yet
         while left:
             rows = self.file.execute(WAITING, (number, max(1, min(size, left // shares)))).fetchall()
