@@ -79,7 +79,7 @@ def collect() -> tuple[list[re.Pattern[str]], dict[str, set[str]]]:
 def _bounded() -> Iterator[re.Pattern[str]]:
     """Give the patterns that only see some hundred characters: lines of lists, what is near a drug, test or parent."""
     from clinnlp import catalogue, icd10, name_lists, sig
-    from clinnlp.components import context, measurements, medications, sections
+    from clinnlp.components import measurements, medications, scope, sections
     from clinnlp.faithfulness import drugs
 
     parts, drug_rules = sig.load_patterns(), medications.load_rules()
@@ -87,7 +87,7 @@ def _bounded() -> Iterator[re.Pattern[str]]:
     for cue in (*drug_rules.before, *drug_rules.after, *drug_rules.inside):
         yield from (pattern for pattern in (cue.pattern, cue.drugs) if pattern)
     yield from (pattern for pattern, _ in drug_rules.headers)
-    yield from map(context._terms, ("parents", "relatives"))
+    yield from map(scope.load_terms, ("parents", "relatives"))
     yield from (pattern for _, pattern in sections.load_headers().keywords)
     values = measurements.load_patterns()
     yield from (values[name] for name in values.keys() - {"saturation", "fluid_head", "joint"})

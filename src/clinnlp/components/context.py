@@ -6,16 +6,14 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from clinnlp.components.extensions import CONDITIONS, section_at, text_of
 from clinnlp.components.forms import find_marks
-from clinnlp.components.scope import REACH, Cue, Rule, Sentences, find_cues, load_index, lower
-from clinnlp.resources import read_yaml
-from clinnlp.schema import AXES, Section
+from clinnlp.components.scope import REACH, Cue, Rule, Sentences, find_cues, load_index, load_terms, lower
+from clinnlp.schema import AXES, ENTITY_LABELS, Section
 
 ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|vs|st|no|pt|approx|incl|etc|e\.g|i\.e|[a-z])\.$", re.IGNORECASE)
 BOUNDARY = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z\d*\[(•-])|\n")
@@ -25,7 +23,7 @@ CURRENT = re.compile(r"\b(?:this is|current|currently|now|today|presents|present
 ATTACHED = re.compile(r"\b(?:with|w/)\s")
 CHRONIC = re.compile(r"\bchronic(?:ally)?\s+$")
 LETTER = re.compile(r"[^\W\d_]")
-PARENT = re.compile(r"(?:(?:grand)?(?:mother|father|parent|ma|pa)|mom|dad|mum|twin)\b")
+PARENT = re.compile(r"(?:(?:wife|husband) and )?(?:(?:grand)?(?:mother|father|parent|ma|pa)|mom|dad|mum|twin)\b")
 DIED = re.compile(r"\b(?:died|dies|deceased|passed|succumbed)\b")
 FILLED = re.compile(r"\S")
 PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
@@ -37,6 +35,7 @@ SECTION_RULES = {
         ("allergies", "historical"), ("social_history", "historical"),
     )
 }  # fmt: skip
+OTHERS = frozenset(ENTITY_LABELS) - {"DISEASE", "SYMPTOM"}  # of what no problem is
 BACKGROUND = "background"  # historical, but of what lasts
 
 
@@ -77,11 +76,6 @@ class Assertion:
         return next((reason for axis in axes if (reason := getattr(self, axis))), None)
 
 
-@cache
-def _terms(name: str) -> re.Pattern[str]:
-    return re.compile("|".join(term.strip() for term in read_yaml("context.yml")[name].split("|")))
-
-
 def split_sentences(text: str) -> list[tuple[int, int]]:
     """Split `text` into rough sentences: at full stops, blank lines, list items and keys; wrapped lines are joined."""
     bounds, start = [], 0
@@ -119,9 +113,9 @@ class _Finder:
         self.starts = [cue.start for cue in cues]
         self.cues = cues
 
-    def assess(self, start: int, end: int, section: Section | None = None) -> Assertion:
-        """Assess the mention `start` to `end`, which stands in `section`."""
-        best = self._nearest(start, end)
+    def assess(self, start: int, end: int, section: Section | None = None, *, problem: bool = True) -> Assertion:
+        """Assess the mention `start` to `end`, which stands in `section`, and is a `problem` or a drug or a test."""
+        best = self._nearest(start, end, problem)
         if "affirmed" in best and "negated" in best and best["affirmed"][0] < best["negated"][0]:
             del best["negated"]
         if "negated" in best and "family" in best and best["family"][1].rule.default:
@@ -142,12 +136,12 @@ class _Finder:
             return False
         section = section_at(sections, start)
         before = self.low[max(self.sentences.around(start)[0], start - 120) : start]
-        is_described = _terms("parents").search(before) and not _terms("relatives").search(before)
+        is_described = load_terms("parents").search(before) and not load_terms("relatives").search(before)
         return bool(is_described) and (section is None or section.category != "family_history")
 
     def _alone(self, start: int, end: int, section: Section | None) -> Reason | None:
         """Why a mention is history by itself: a habit, or outside any section a lasting disease alone in its line."""
-        if _terms("habits").search(self.low, start, end):
+        if load_terms("habits").search(self.low, start, end):
             return Reason("", start, start, "mention.habit", (start, end))
         if section is not None or not self._is_chronic(start, end):
             return None
@@ -156,14 +150,14 @@ class _Finder:
             return None
         return Reason("", start, start, "mention.listed", (first, last))
 
-    def _nearest(self, start: int, end: int) -> dict[str, tuple[int, Cue]]:
+    def _nearest(self, start: int, end: int, problem: bool) -> dict[str, tuple[int, Cue]]:
         """The nearest cue of each axis that reaches the mention, with its distance."""
         best: dict[str, tuple[int, Cue]] = {}
         first = bisect_left(self.starts, start - REACH - 200)
         last = bisect_left(self.starts, end + REACH)
         for cue in reversed(self.cues[first:last]):
             gap = _gap(cue, start, end)
-            if gap is None:
+            if gap is None or (cue.rule.problem and not problem):
                 continue
             for axis in cue.rule.axes:
                 if axis == "historical" and not (cue.rule.firm or self._is_past(cue, start, end)):
@@ -195,7 +189,7 @@ class _Finder:
 
     def _is_chronic(self, start: int, end: int) -> bool:
         return bool(
-            _terms("chronic").search(self.low, start, end) or CHRONIC.search(self.low, max(0, start - 12), start)
+            load_terms("chronic").search(self.low, start, end) or CHRONIC.search(self.low, max(0, start - 12), start)
         )
 
     def _add_default(self, reasons: dict[str, Reason], start: int, end: int, section: Section) -> None:
@@ -226,7 +220,7 @@ class _Finder:
 
     def _is_over(self, start: int, end: int, category: str) -> bool:
         """Whether a mention in a section of the history is past, and no lasting condition."""
-        if category == "past_medical_history" and not _terms("events").search(self.low, start, end):
+        if category == "past_medical_history" and not load_terms("events").search(self.low, start, end):
             return False
         return category != "social_history" and not self._is_chronic(start, end)
 
@@ -236,6 +230,8 @@ class _Finder:
 
 def _gap(cue: Cue, start: int, end: int) -> int | None:
     """The characters between a cue and a mention in its scope; None outside it."""
+    if cue.rule.scope == "alone" and (cue.low, cue.high) != (start, end):
+        return None
     if cue.rule.direction == "self":
         return 0 if cue.start < end and start < cue.end else None
     if cue.start < start and end <= cue.end:  # "status post appendectomy" as a cue
@@ -245,6 +241,8 @@ def _gap(cue: Cue, start: int, end: int) -> int | None:
             return start - cue.end
         includes = start == cue.start and cue.end < end and cue.rule.scope != "beside"  # "non-alcoholic liver disease"
         return 0 if includes else None
+    if cue.rule.scope == "beside" and cue.start > end + 1:
+        return None
     return max(cue.start - end, 0) if cue.low <= start and end <= cue.start + 1 else None
 
 
@@ -268,7 +266,10 @@ def find_assertions(doc: Doc, spans: Iterable[Span]) -> list[Assertion]:
         bounds = split_sentences(text)
     sections = doc._.sections
     finder = _Finder(text, bounds, sections)
-    return [finder.assess(s.start_char, s.end_char, section_at(sections, s.start_char)) for s in spans]
+    return [
+        finder.assess(s.start_char, s.end_char, section_at(sections, s.start_char), problem=s.label_ not in OTHERS)
+        for s in spans
+    ]
 
 
 @Language.factory("clinnlp_context")

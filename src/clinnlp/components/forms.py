@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from clinnlp.components.extensions import section_at
-from clinnlp.components.scope import EDGE, Cue, Rule
+from clinnlp.components.scope import EDGE, Cue, Rule, find_tests, lower
 from clinnlp.schema import Section
 
 ANSWERS = {
@@ -54,6 +54,8 @@ KEY = re.compile(r"[A-Za-z][\w ,/()'-]{0,60}:\s*$")
 BULLET_LEFT = re.compile(r"[\s*•·▪o\d.)\-–]*$")
 COLUMNS = re.compile(r"^[^\n]*?\b(?P<yes>YES)[ \t]{1,20}(?P<no>NO)\b[^\n]*$", re.MULTILINE | re.IGNORECASE)
 ROW = re.compile(r"^(?P<item>[^\n]*?\S)[ ]{2,}(?P<x>[xX✓✔])(?=\s|$)", re.MULTILINE)
+EMPTY = Rule("form.empty", ("negated",), scope="alone")  # of a box where none of the note is checked
+TO_DO = ("assessment_plan", "hospital_course", "discharge_instructions")  # sections whose boxes are things to do
 RULES = {(kind, axis): Rule(f"form.{kind}", (axis,)) for kind in (*KINDS, "column") for axis in ANSWERS}
 
 
@@ -83,8 +85,9 @@ def _read_line(text: str, marks: list[re.Match[str]], form: bool, sections: Sequ
     start = text.rfind("\n", 0, marks[0].start()) + 1
     end = text.find("\n", marks[-1].start())
     end = len(text) if end < 0 else end
+    section = section_at(sections, marks[0].start())
     if any(mark["spaced"] for mark in marks):
-        signs = _spaced_signs(text, start, end, marks, section_at(sections, marks[0].start()))
+        signs = _spaced_signs(text, start, end, marks, section)
         marks = [mark for mark in marks if not mark["spaced"] or mark.start() in signs]
     boxes = [mark for mark in marks if mark["sign"] or mark["box"]]
     leads = bool(boxes) and _leads(text[start : boxes[0].start()])
@@ -96,7 +99,8 @@ def _read_line(text: str, marks: list[re.Match[str]], form: bool, sections: Sequ
         if (kind == "pair" and pairs < 2) or (kind == "bare" and not _is_sign(_left(text, start, mark), mark, bares)):
             continue
         answered = kind == "box" and axis == "negated" and i + 1 < len(marks) and marks[i + 1]["reply"]
-        if axis is None or answered:
+        alone = kind == "box" and axis is None and (section is None or section.category not in TO_DO)
+        if (axis is None and not alone) or answered:
             continue
         previous = marks[i - 1].end() if i else start
         following = marks[i + 1].start() if i + 1 < len(marks) else end
@@ -106,12 +110,13 @@ def _read_line(text: str, marks: list[re.Match[str]], form: bool, sections: Sequ
             scope = _after(text, mark.end(), following, "bare")
         else:
             scope = _before(text, previous, mark.start(), kind)
-        cues.append(Cue(mark.start(), mark.end(), RULES[kind, axis], *scope))
+        rule, scope = (RULES[kind, axis], scope) if axis else (EMPTY, _trim(text, *scope))
+        cues.append(Cue(mark.start(), mark.end(), rule, *scope))
     return cues
 
 
 def _axis(mark: re.Match[str], kind: str, form: bool) -> str | None:
-    """The axis that a mark gives; an empty box says no only on a form where other boxes are checked."""
+    """The axis that a mark gives; an empty box says no to all of its item only where other boxes are checked."""
     text = mark[0].lower()
     if kind == "choice":
         checked = next((m for m in OPTION.finditer(text) if CHECKED.search(m["box"])), None)
@@ -123,6 +128,12 @@ def _axis(mark: re.Match[str], kind: str, form: bool) -> str | None:
     if kind == "query" or "?" in text:
         return "uncertain"
     return "affirmed" if "+" in text or "pos" in text or mark["yn"] == "Y" else "negated"
+
+
+def _trim(text: str, low: int, high: int) -> tuple[int, int]:
+    """Leave out the space and the punctuation around an item."""
+    item = text[low:high].rstrip(EDGE + ".")
+    return high - len(text[low:high].lstrip(EDGE)), low + len(item)
 
 
 def _leads(before: str) -> bool:
@@ -174,7 +185,10 @@ def _before(text: str, first: int, end: int, kind: str) -> tuple[int, int]:
         if cut.end() < end - 1:
             first = cut.end()
     item = text[first:end].rstrip(EDGE)
-    if "," in item and (kind in ("sign", "query") or len(item.split()) > 8):
+    tests = find_tests(lower(text[first:end]), 0, end - first) if kind == "sign" else None
+    if tests is not None:
+        first += tests
+    elif "," in item and (kind in ("sign", "query") or len(item.split()) > 8):
         first += item.rfind(",") + 1
     return first, end
 

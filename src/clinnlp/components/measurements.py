@@ -349,13 +349,13 @@ def _tail(text: str, pos: int, limit: int, test: Test) -> tuple[int, str | None,
 
 
 def _own_range(text: str, pos: int, limit: int, test: Test, bare: bool) -> tuple[re.Match[str] | None, bool]:
-    """Find the laboratory's own range, and whether words name it; one right after a `bare` number is none."""
+    """Find the laboratory's own range, and whether words name it; right after a `bare` number it is no date."""
     patterns = load_patterns()
     if named := patterns["named"].match(text, pos, limit):
         return named, True
     if gap := patterns["gap"].match(text, pos, limit):
         return patterns["range"].match(text, gap.end(), limit), False
-    beside = None if bare else patterns["beside"].match(text, pos, limit)
+    beside = patterns["printed" if bare else "beside"].match(text, pos, limit)
     low, high = (_number(beside["low"]), _number(beside["high"])) if beside else (1.0, 0.0)
     if low < high and any(low <= (s.high or low) and high >= (s.low or high) for s in test.scales):  # no date
         return beside, False

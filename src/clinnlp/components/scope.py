@@ -33,6 +33,12 @@ GRADED = re.compile(  # "no edema, mild tenderness", "no stones, CBD 4 mm, fatty
     r"(?<=,\s)[a-z]{2,5} \d+(?:\.\d+)? ?(?:mm|cm)\b"  # only in a list with "or"
     r"|,\s(?=(?:very\s)?(?:mild|mildly|moderate|moderately|trace|minimal|slight|slightly)\b(?![^.;\n]{0,80}\bor\b))"
 )
+SIDED = re.compile(  # "no edema, left knee crepitus": what is found on one side is no part of a list without "or"
+    r",\s(?=(?:l|r|lt|rt|left|right)\s(?:[a-z]+\s){0,3}(?:crepitus|crackles|rales|rhonchi|effusion|ecchymos[ie]s|bruising"
+    r"|droop|drift|hernia|contracture|ulcer|eschar|callus|scar|stump|drain)\b(?![^.;\n]{0,80}\bor\b))"
+)
+COLON = re.compile(r"(?<=[\w)]):[ \t]+(?=\S)")
+OPENS = re.compile(r"(?:^|[.!?;,\n(])\s?$")
 LIST_OR = re.compile(r"\b(?:or|vs|versus)\b")
 FORWARD_NEXT = re.compile(
     r",|\b(?:and|or|for|with|without|from|by|after|due|secondary|because|despite|on|at|during|when|to|vs|versus|who|that"
@@ -41,10 +47,13 @@ FORWARD_NEXT = re.compile(
 FORWARD_PHRASE = re.compile(
     r",|\b(?:for|with|from|by|after|because|despite|on|at|during|when|to|that|since|as|is|was)\b"
 )
-BACKWARD_NEXT = re.compile(r",|\b(?:and|with|but|which|who)\b|/(?= )|: ")
+BACKWARD_NEXT = re.compile(r",|\b(?:and|with|but|which|who)\b|(?<= )[&+](?= )|/(?= )|: |\([+\-–−?]\)(?= ?\w)")
 BACKWARD_ADJACENT = re.compile(r"[,:]|\b(?:and|or|with|for|to|in|of|on|his|her|the|a|is|was|as|by|from)\b")
+JOINED = ("and", "&", "+", ",")  # what stands between the items of a series
+JOINT = re.compile(r",\s*(?:(?:and|or)\b)?|\b(?:and|or)\b|&")
 EDGE = " \t\r\n,:(-"
 NEW_LINE = re.compile("\n")
+LEFT = re.compile(r"[:(\n]|[.;!?]\s")
 BULLET = re.compile(r"\s*(?:[-*•·▪◦o+]|\d{1,2}[.)]|[a-z][.)])\s")
 CUTS = {  # axis -> the axes whose forward cues end its forward scope
     "negated": ("affirmed",), "affirmed": ("negated",), "uncertain": ("negated", "affirmed"),
@@ -63,6 +72,7 @@ class Rule:
     scope: str = "list"
     firm: bool = False
     default: bool = False
+    problem: bool = False
     stops: tuple[str, ...] = ()
     clause: tuple[str, ...] = ()  # the axes whose scopes end where the clause of these words began
 
@@ -99,6 +109,12 @@ def lower(text: str) -> str:
     return low.replace("’", "'")
 
 
+@cache
+def load_terms(name: str) -> re.Pattern[str]:
+    """Compile the list of terms of `context.yml` that is called `name`."""
+    return re.compile("|".join(term.strip() for term in read_yaml("context.yml")[name].split("|")))
+
+
 def _words(term: str) -> list[str]:
     """The words that a term can start with; numbers count as the word "0"."""
     group = re.match(r"\((?:\?:)?([^()]*)", term)
@@ -127,6 +143,7 @@ def load_index() -> dict[str, list[tuple[re.Pattern[str], Rule]]]:
             entry.get("scope", "list"),
             entry.get("firm", False),
             entry.get("default", False),
+            entry.get("problem", False),
             tuple(entry.get("axes", ALL)) if entry["id"].startswith("stop.") else (),
             tuple(entry.get("clause", ())),
         )
@@ -170,9 +187,14 @@ class _Scopes:
         self.text, self.low, self.sentences = text, low, sentences
         self.lines = [mark.start() for mark in NEW_LINE.finditer(low)]
         self.trimmed: dict[int, int] = {}
-        punctuation = [mark.start() for mark in PUNCTUATION.finditer(text)]
+        opened = {  # the key of "No UTI: ..." ends nothing, that of "Tobacco: no Alcohol: ..." does
+            end + 1
+            for start, end, rule in found
+            if rule.axes and (" " in low[start:end] or OPENS.search(low[max(0, start - 3) : start]))
+        }
+        punctuation = [mark.start() for mark in PUNCTUATION.finditer(text) if mark[0] or mark.start() not in opened]
         self.stops: dict[str, list[int]] = {axis: punctuation.copy() for axis in ALL}
-        self.stops["negated"] += [mark.start() for mark in GRADED.finditer(low)]
+        self.stops["negated"] += [mark.start() for pattern in (GRADED, SIDED) for mark in pattern.finditer(low)]
         self.stops["negated"] += self._dashes(found)
         for start, _, rule in found:
             for axis in rule.stops:
@@ -230,11 +252,18 @@ class _Scopes:
         if i < len(stops) and not (lead and stops[i] > line):
             bound = min(bound, stops[i])
         bound = min(bound, end + REACH)
+        if not lead and {"negated", "uncertain"} & set(rule.axes):
+            bound = self._before_reason(end, bound)
         if rule.scope == "beside":
             bound = min(bound, end + 2)
         elif rule.scope != "list":
             bound = self._soft_end(end, bound, rule.scope)
         return end, bound
+
+    def _before_reason(self, end: int, bound: int) -> int:
+        """Where what is denied or doubted after `end` ends: at a colon ("No UTI: urine clear") that leads no list."""
+        colons = (m.start() for m in COLON.finditer(self.low, min(end + 1, bound), bound))
+        return next((colon for colon in colons if not load_terms("heads").search(self.low, end, colon)), bound)
 
     def _trim(self, stop: int) -> int:
         """Move `stop` back over the white space before it."""
@@ -272,7 +301,8 @@ class _Scopes:
         if i >= 0:
             first = max(first, stops[i])
         if rule.scope != "list":
-            first = self._soft_start(first, start, rule.scope)
+            tests = find_tests(self.low, first, start) if "negated" in rule.axes else None
+            first = self._soft_start(first, start, rule.scope) if tests is None else tests
         if "affirmed" in rule.axes and LIST_OR.search(self.low, first, start):
             return start, start
         return first, start
@@ -286,9 +316,29 @@ class _Scopes:
         for i, cut in enumerate(reversed(cuts)):
             begin = cuts[-i - 2].end() if i + 1 < len(cuts) else first
             item = self.low[begin : cut.start()].split()
-            if not joined or cut[0] not in ("and", ",") or (i == 0 and cut[0] == ",") or len(item) > 3:
+            if not joined or cut[0] not in JOINED or (i == 0 and cut[0] == ",") or len(item) > 3:
                 return cut.end()
         return first
+
+
+def find_tests(low: str, first: int, stop: int) -> int | None:
+    """Where the list of tests that ends at `stop` begins ("HIV, HBV and RPR"); None where another list stands there.
+
+    Before it stands nothing but the start of its clause, or the result of another test ("WBC 5.1, HIV, RPR negative").
+    """
+    stop = first + len(low[first:stop].rstrip(EDGE))
+    first = max((mark.end() for mark in LEFT.finditer(low, first, stop)), default=first)
+    begins, ends = [first], []
+    for joint in JOINT.finditer(low, first, stop):
+        ends.append(joint.start())
+        begins.append(joint.end())
+    found = None
+    for begin, end in zip(reversed(begins), reversed([*ends, stop]), strict=True):
+        item = low[begin:end].strip()
+        if not load_terms("tests").fullmatch(item):
+            return found if load_terms("results").search(item) else None
+        found = begin
+    return found
 
 
 def _block_end(text: str, line_end: int, stop: int) -> int:
