@@ -201,7 +201,7 @@ labelled = [
     ("absent", "Well today, x {fever}."),
     ("absent", "Nothing to suggest {meningitis}."),
     ("present", "She has {pneumonia}."),
-    ("present", "Chest x-ray: {pneumonia}."),
+    ("present", "Chest x-ray with {pneumonia}."),
     ("present", "Sore throat x 3 days, {cough} since Monday."),
     ("present", "[x] {Asthma} [ ] Stroke"),
     ("present", "Ibuprofen x 2 daily for {arthritis}."),

@@ -426,9 +426,10 @@ lone["words"] = all_words(lone)
 lone[["note_id", "condition", "assertion", "words"]].reset_index(drop=True)
 
 # %% [markdown]
-# **What to notice:** abbreviations are the usual suspects. "CAP" is a pneumonia in an admission note, and chest,
-# abdomen and pelvis in the report of a scan. A word with two meanings is another: here the "reflux" is one of the leg
-# veins. A table of flags looks equally neat either way; the words do not.
+# **What to notice:** each stands alone for a reason of its own: an event of one stay, a diagnosis that is new in the
+# latest note, and a complication that only a pregnancy has. In other notes an abbreviation may stand here: "CAP" is a
+# pneumonia in an admission note, and chest, abdomen and pelvis in the report of a scan, such as that of p05. The rules
+# know this one, and not those of every hospital. A table of flags looks equally neat either way; the words do not.
 #
 # ### The question, answered
 #

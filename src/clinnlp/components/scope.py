@@ -47,7 +47,7 @@ FORWARD_NEXT = re.compile(
 FORWARD_PHRASE = re.compile(
     r",|\b(?:for|with|from|by|after|because|despite|on|at|during|when|to|that|since|as|is|was)\b"
 )
-BACKWARD_NEXT = re.compile(r",|\b(?:and|with|but|which|who)\b|(?<= )[&+](?= )|/(?= )|: |\([+\-–−?]\)(?= ?\w)")
+BACKWARD_NEXT = re.compile(r",|\b(?:and|with|but|which|who)\b|(?<= )[&+](?= )|/(?= )|: |\([+\-–−?]\)(?=[ \t]{0,8}\w)")
 BACKWARD_ADJACENT = re.compile(r"[,:]|\b(?:and|or|with|for|to|in|of|on|his|her|the|a|is|was|as|by|from)\b")
 JOINED = ("and", "&", "+", ",")  # what stands between the items of a series
 JOINT = re.compile(r",\s*(?:(?:and|or)\b)?|\b(?:and|or)\b|&")
