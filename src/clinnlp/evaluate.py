@@ -111,7 +111,7 @@ def read_gold(path: str | Path) -> list[dict[str, Any]]:
         id and text, and what was labelled of sections (start, end, category), problems (start, end, assertion),
         medications (start, end, dose, route, frequency, status), measurements (start, end, value) and conditions
         (condition, status). Where `problems_complete` is false, the rest of the note, after its last problem, was not
-        labelled.
+        labelled; where there is `judged`, conditions that it does not list were not.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def _measures(gold: Row, found: Mapping[str, list[Row]]) -> Iterator[tuple[str, 
             both = [(_plain(a.get(part)), _plain(b[part])) for a, b in pairs]
             right = sum(a == b != "" for a, b in both)
             yield f"{part} of medications", (right, sum(b != "" for _, b in both), sum(a != "" for a, _ in both))
-        yield "status of medications, accuracy", _share(a["status"] == b["status"] for a, b in pairs)
+        yield "status of medications, accuracy", _share(a["status"] == b["status"] for a, b in pairs if a.get("status"))
     if "measurements" in gold:
         pairs = _match(
             gold["measurements"], found["measurements"],
@@ -203,7 +203,8 @@ def _measures(gold: Row, found: Mapping[str, list[Row]]) -> Iterator[tuple[str, 
         yield "values of measurements", (len(pairs), len(found["measurements"]), len(gold["measurements"]))
     if "conditions" in gold:
         wanted = {c["condition"]: c["status"] for c in gold["conditions"]}
-        flags = {f["condition"]: f["status"] for f in found["flags"]}
+        judged = gold.get("judged")
+        flags = {f["condition"]: f["status"] for f in found["flags"] if judged is None or f["condition"] in judged}
         has, flagged = ({c for c, status in of.items() if status in HAS} for of in (wanted, flags))
         yield "conditions that the patient has or had", (len(has & flagged), len(flagged), len(has))
         yield "status of conditions, accuracy", _share(flags.get(c) == status for c, status in wanted.items())

@@ -17,7 +17,8 @@ FILES = {  # a file or folder of the synthetic data -> its format, and which fil
     "bilou.conll": ("conll", ""), "conll2003.conll": ("conll", ""), "passages.bioc.xml": ("bioc", ""),
     "ccda.xml": ("c-cda", ""), "i2b2-2012.xml": ("i2b2-xml", ""), "i2b2-2014.xml": ("i2b2-xml", ""),
     "n2c2-2018.xml": ("i2b2-xml", ""), "brat": ("brat", "n1.ann"), "omop": ("omop", "note_nlp.csv"),
-    "i2b2-2010": ("i2b2-2010", "concept/*.con"),
+    "i2b2-2010": ("i2b2-2010", "concept/*.con"), "i2b2-2008": ("i2b2-2008", "standoff.xml"),
+    "i2b2-2009": ("i2b2-2009", "entries/*.entries"),
 }  # fmt: skip
 TOKENS = [
     b"", b"\0", b"\xff", b"\xfe\xff", b"\xef\xbb\xbf", b"\r", b"\n", b"\r\n", b"\t", b",", b'"', b'""', b"'", b"\\",

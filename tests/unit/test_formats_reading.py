@@ -398,7 +398,7 @@ def test_an_unknown_file_or_format_gets_the_list_of_formats(tmp_path):
         formats.read(tmp_path / "x.docx")
     with pytest.raises(InputError, match=r"'hl7v2' is not a format to read.*omop"):
         formats.read(DATA / "brat", "hl7v2")
-    with pytest.raises(InputError, match="has no entities"):
+    with pytest.raises(InputError, match="has no labels"):
         list(formats.read_documents(DATA / "ccda.xml"))
     with pytest.raises(InputError, match="does not exist"):
         formats.read(tmp_path / "nothing.csv")

@@ -63,8 +63,8 @@ def _documents(path: Path) -> Iterator[Record]:
 
 
 def _text(passage: Node) -> str:
-    """Give the text of a passage, or of its sentences."""
-    if passage.get("text") is not None:
+    """Give the text of a passage, or of its sentences, beside which it may be empty."""
+    if passage.get("text"):
         return str(passage["text"])
     text = ""
     for sentence in passage.get("sentences") or ():

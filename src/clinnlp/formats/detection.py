@@ -11,9 +11,10 @@ from pathlib import Path
 from clinnlp.errors import InputError
 
 HEAD = 1 << 16  # characters of a file that are looked at
-NAMES = {".spacy": "docbin", ".duckdb": "duckdb", ".pubtator": "pubtator", ".con": "i2b2-2010"} | dict.fromkeys(
-    (".conll", ".bio", ".iob", ".iob2"), "conll"
-)
+NAMES = {
+    ".spacy": "docbin", ".duckdb": "duckdb", ".pubtator": "pubtator", ".con": "i2b2-2010", ".entries": "i2b2-2009",
+    **dict.fromkeys((".conll", ".bio", ".iob", ".iob2"), "conll"),
+}  # fmt: skip
 COLUMNS = (  # names that the header of a CSV file holds, in lower case, and the format that they tell of
     ({"row_id", "subject_id", "category", "text"}, "mimic-iii"),
     ({"note_id", "subject_id", "note_seq", "text"}, "mimic-iv"),
@@ -24,6 +25,8 @@ BEGINNINGS = (  # how a file begins, and the format that it tells of
     ((".xml",), r"<collection\b", "bioc"),
     ((".xml",), r"<(\w+:)?ClinicalDocument\b", "c-cda"),
     ((".xml",), r"<TEXT\b", "i2b2-xml"),
+    ((".xml",), r"<docs>\s*<doc\b|<diseases\s+source\b", "i2b2-2008"),
+    ((".m",), r'^m="', "i2b2-2009"),
     ((".json", ".ndjson", ".jsonl"), r'"resourceType"\s*:', "fhir"),
     ((".json",), r'"documents"\s*:|"PubTator3"\s*:|"passages"\s*:', "bioc"),
     ((".json",), r'^\s*\[[\s\S]*"data"\s*:', "label-studio"),
@@ -38,6 +41,7 @@ FOLDERS = (  # files that a folder holds, and the format that they tell of
     ("*.con", "i2b2-2010"),
     ("concept/*.con", "i2b2-2010"),
     ("concepts/*.con", "i2b2-2010"),
+    ("*.entries", "i2b2-2009"),
     ("*.ann", "brat"),
     ("*.ndjson", "fhir"),
     ("*.ndjson.gz", "fhir"),
@@ -70,7 +74,8 @@ def detect(path: str | Path) -> str:
 
 
 def _folder(path: Path) -> str | None:
-    files = [file.relative_to(path).as_posix().lower() for file in (*path.glob("*"), *path.glob("concept*/*.con"))]
+    found = (file for pattern in ("*", "concept*/*.con", "*/*.entries") for file in path.glob(pattern))
+    files = [file.relative_to(path).as_posix().lower() for file in found]
     for pattern, name in FOLDERS:
         if any(fnmatchcase(file, pattern) for file in files):
             return name
@@ -88,7 +93,7 @@ def _file(path: Path) -> str | None:
     if suffix in (".csv", ".tsv", ".parquet"):
         columns = _columns(path, suffix)
         return next((name for wanted, name in COLUMNS if wanted <= columns), "table")
-    head = _head(path)
+    head = read_head(path)
     for kinds, pattern, name in BEGINNINGS:
         if suffix in kinds and re.search(pattern, head):
             return name
@@ -105,11 +110,11 @@ def _columns(path: Path, suffix: str) -> set[str]:
             return {name.lower() for name in pq.read_schema(path).names}
         except (pa.ArrowException, OSError):
             return set()
-    first = _head(path).partition("\n")[0]
+    first = read_head(path).partition("\n")[0]
     return {name.strip().strip('"').lower() for name in re.split("[,\t]", first)}
 
 
-def _head(path: Path) -> str:
+def read_head(path: Path) -> str:
     """Read the beginning of a file, unpacked; nothing of one that cannot be."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:

@@ -3,14 +3,15 @@
 2010 counts lines from 1 and words of a line from 0 (its Annotation File Formatting; the task is described in
 https://doi.org/10.1136/amiajnl-2011-000203); here they become characters. Offsets of the XML are characters of TEXT
 with the line end that it begins with. Tasks: 2012 https://doi.org/10.1136/amiajnl-2013-001628, 2014
-https://doi.org/10.1016/j.jbi.2015.06.007, 2018 track 1 https://doi.org/10.1093/jamia/ocz163; track 2 is BRAT. Not read
-are 2006, 2008, 2009 and the relations (.rel, TLINK). The files are for those who signed the agreement; none is here.
+https://doi.org/10.1016/j.jbi.2015.06.007, 2018 track 1 https://doi.org/10.1093/jamia/ocz163; track 2 is BRAT. 2008 and
+2009 are in `i2b2_2008` and `i2b2_2009`; 2006 and the relations (.rel, TLINK) are not read. The files are for those who
+signed the agreement; none is here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -18,6 +19,7 @@ from clinnlp.errors import InputError
 from clinnlp.formats.files import list_files, parse_xml, read_bytes, read_text
 from clinnlp.formats.records import Entity, Record
 
+Span = tuple[int, int]
 CONCEPT = re.compile(r'c="(.*)" (\d+):(\d+) (\d+):(\d+)\|\|t="([^"]*)"(?:\|\|a="([^"]*)")?\s*$')
 ASSERTIONS = {  # of 2010, in our words
     "present": "present", "absent": "absent", "possible": "uncertain", "conditional": "hypothetical",
@@ -64,27 +66,48 @@ def _marks(file: Path, text: str) -> Iterator[Entity]:
     """Read the lines of a .con or .ast file."""
     if not file.stat().st_size:
         return
-    words = [list(re.finditer(r"\S+", line)) for line in text.split("\n")]
-    begins = [0]
-    for line in text.split("\n"):
-        begins.append(begins[-1] + len(line) + 1)
+    words = find_words(text)
     for number, line in enumerate(read_text(file).split("\n"), 1):
         if not line.strip():
             continue
         found = CONCEPT.match(line)
         if found is None:
             raise InputError(f'Line {number} of {file.name} is not: c="..." line:word line:word||t="...".')
-        first, word, last, last_word = (int(found[i]) for i in (2, 3, 4, 5))
-        try:
-            if not first:
-                raise IndexError
-            start = begins[first - 1] + words[first - 1][word].start()
-            end = begins[last - 1] + words[last - 1][last_word].end()
-        except IndexError:
-            where = f"{first}:{word} {last}:{last_word}"
-            raise InputError(f"Line {number} of {file.name}: the text has no words {where}.") from None
+        start, end = to_span(words, [int(found[i]) for i in (2, 3, 4, 5)], f"Line {number} of {file.name}")
         more = {"assertion": ASSERTIONS.get(found[7], found[7])} if found[7] else {}
         yield {"start": start, "end": end, "label": found[6], "quoted": found[1], **more}
+
+
+def find_words(text: str) -> list[list[Span]]:
+    r"""Give the start and end of each word, line by line.
+
+    >>> find_words("No rash\non arms.")
+    [[(0, 2), (3, 7)], [(8, 10), (11, 16)]]
+    """
+    lines, begin = [], 0
+    for line in text.split("\n"):
+        lines.append([(begin + word.start(), begin + word.end()) for word in re.finditer(r"\S+", line)])
+        begin += len(line) + 1
+    return lines
+
+
+def to_span(words: list[list[Span]], place: Sequence[int], where: str) -> Span:
+    """Turn a place (line and word that it begins with, line and word that it ends with) into characters.
+
+    Lines count from 1, words of a line from 0.
+
+    Raises
+    ------
+    InputError
+        When the text has no such words; `where` tells which line of which file names them.
+    """
+    first, word, last, last_word = place
+    try:
+        if not first or not last:
+            raise IndexError
+        return words[first - 1][word][0], words[last - 1][last_word][1]
+    except IndexError:
+        raise InputError(f"{where}: the text has no words {first}:{word} {last}:{last_word}.") from None
 
 
 def read_xml_files(path: Path) -> Iterator[Record]:

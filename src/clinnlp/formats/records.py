@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
     from clinnlp.annotations import Annotations
 
-Record = dict[str, Any]  # the columns of a note; `entities`, a list of dicts; `error`, why it has no text
+Record = dict[str, Any]  # the columns of a note; `entities`, a list of dicts; `error`, why it has no text; `gold`
 Entity = dict[str, Any]
 NOTE = ("note_id", "patient_id", "date", "note_type", "text")
 NOT_COLUMNS = ("entities", "error")
+
+
+class Gold(dict[str, Any]):
+    """What others labelled of a whole note, by kind, as `clinnlp.evaluate.read_gold` gives it; no column of a note."""
 
 
 def to_notes(records: Sequence[Record]) -> pd.DataFrame:
@@ -29,7 +33,10 @@ def to_notes(records: Sequence[Record]) -> pd.DataFrame:
 
     from clinnlp.notes import read_notes
 
-    own = dict.fromkeys(name for record in records for name in record if name not in (*NOTE, *NOT_COLUMNS))
+    own = dict.fromkeys(
+        name for record in records for name, value in record.items()
+        if name not in (*NOTE, *NOT_COLUMNS) and not isinstance(value, Gold)
+    )  # fmt: skip
     rows = [{name: record.get(name) for name in (*NOTE, *own)} for record in records]
     names: dict[str, Any] = {
         "id_column": "note_id",
@@ -65,7 +72,8 @@ def to_document(record: Record, name: str) -> dict[str, Any]:
         if _letters(entity.get("quoted")) not in ("", _letters(text[start:end])):
             raise InputError(f"{where} is not what the file quotes for it. See that text and offsets belong together.")
         entities.append({key: value for key, value in entity.items() if key != "quoted"})
-    return {"id": str(note_id), "text": text, "entities": entities}
+    gold = record.get("gold")
+    return {"id": str(note_id), "text": text, "entities": entities, **(gold if isinstance(gold, Gold) else {})}
 
 
 def _letters(text: str | None) -> str:

@@ -27,36 +27,38 @@ SURROGATE = re.compile("[\ud800-\udfff]")  # halves of characters, which JSON ca
 
 @dataclass(frozen=True)
 class Format:
-    """A format: its module, the function of it that reads, whether it has entities, the function that writes."""
+    """A format: its module, the function of it that reads, what is labelled in it, the function that writes."""
 
     about: str
     module: str
     reader: str | None = "read"
-    labelled: bool = False
+    labelled: str = ""
     writer: str | None = None
     folder: bool = False  # whether what is written is a folder
 
 
 FORMATS = {
-    "table": Format("any CSV, TSV, JSONL, Parquet, or folder of .txt (clinnlp.read_notes)", "plain", labelled=True),
-    "omop": Format("OMOP CDM 5.4, tables NOTE and NOTE_NLP (CSV, Parquet)", "omop", "read", True, "write", True),
-    "fhir": Format("FHIR R4/R5 JSON or NDJSON", "fhir", "read", True, "write"),
-    "brat": Format("BRAT stand-off, a folder of .txt and .ann", "brat", "read", True, "write", True),
+    "table": Format("CSV, TSV, JSONL, Parquet, or folder of .txt (clinnlp.read_notes)", "plain", "read", "entities"),
+    "omop": Format("OMOP CDM 5.4, tables NOTE and NOTE_NLP (CSV, Parquet)", "omop", "read", "entities", "write", True),
+    "fhir": Format("FHIR R4/R5 JSON or NDJSON", "fhir", "read", "entities", "write"),
+    "brat": Format("BRAT stand-off, a folder of .txt and .ann", "brat", "read", "entities", "write", True),
     "mimic-iii": Format("MIMIC-III NOTEEVENTS.csv, also .gz", "mimic", "read_iii"),
     "mimic-iv": Format("MIMIC-IV-Note discharge.csv or radiology.csv, also .gz", "mimic", "read_iv"),
     "mtsamples": Format("MTSamples mtsamples.csv", "mimic", "read_mtsamples"),
-    "i2b2-2010": Format("i2b2/VA 2010, a folder of .txt, .con and .ast", "i2b2", "read_2010", True),
-    "i2b2-xml": Format("i2b2 2012 and 2014, n2c2 2018 XML, a file or folder", "i2b2", "read_xml_files", True),
-    "bioc": Format("BioC XML or JSON, a file or folder", "bioc", "read", True, "write"),
-    "conll": Format("CoNLL, a word a line, the last column BIO, IOBES or BILOU", "conll", "read", True, "write"),
-    "label-studio": Format("Label Studio JSON", "label_studio", "read", True, "write"),
-    "prodigy": Format("Prodigy JSONL", "label_studio", "read_prodigy", True),
-    "pubtator": Format("PubTator", "pubtator", "read", True, "write"),
+    "i2b2-2008": Format("i2b2 2008, a folder of XML with notes and judgements", "i2b2_2008", "read", "conditions"),
+    "i2b2-2009": Format("i2b2 2009, a folder of texts and .entries or .m", "i2b2_2009", "read", "medications"),
+    "i2b2-2010": Format("i2b2/VA 2010, a folder of .txt, .con and .ast", "i2b2", "read_2010", "entities"),
+    "i2b2-xml": Format("i2b2 2012 and 2014, n2c2 2018 XML, a file or folder", "i2b2", "read_xml_files", "entities"),
+    "bioc": Format("BioC XML or JSON, a file or folder", "bioc", "read", "entities", "write"),
+    "conll": Format("CoNLL, a word a line, the last column BIO, IOBES or BILOU", "conll", "read", "entities", "write"),
+    "label-studio": Format("Label Studio JSON", "label_studio", "read", "entities", "write"),
+    "prodigy": Format("Prodigy JSONL", "label_studio", "read_prodigy", "entities"),
+    "pubtator": Format("PubTator", "pubtator", "read", "entities", "write"),
     "c-cda": Format("C-CDA, the narrative text of its sections", "ccda"),
-    "docbin": Format("spaCy DocBin", "plain", "read_docbin", True, "write_docbin"),
-    "duckdb": Format("DuckDB file with the tables of a result", "databases", "read_duckdb", True, "write_duckdb"),
-    "parquet": Format("folder of Parquet tables of a result", "databases", "read_parquet", True, "write_parquet", True),
-    "excel": Format("Excel workbook, a sheet a table", "excel", None, False, "write"),
+    "docbin": Format("spaCy DocBin", "plain", "read_docbin", "entities", "write_docbin"),
+    "duckdb": Format("DuckDB file with the tables of a result", "databases", "read_duckdb", "entities", "write_duckdb"),
+    "parquet": Format("folder of Parquet tables", "databases", "read_parquet", "entities", "write_parquet", True),
+    "excel": Format("Excel workbook, a sheet a table", "excel", None, "", "write"),
 }
 
 
@@ -66,7 +68,7 @@ def list_formats() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        format, about, reads (notes, notes and entities, or nothing), writes.
+        format, about, reads (notes, notes and what is labelled in them, or nothing), writes.
 
     >>> list_formats().query("format == 'excel'")[["reads", "writes"]].values.tolist()
     [['', True]]
@@ -74,7 +76,7 @@ def list_formats() -> pd.DataFrame:
     import pandas as pd
 
     def reads(form: Format) -> str:
-        return "" if not form.reader else "notes and entities" if form.labelled else "notes"
+        return "" if not form.reader else f"notes and {form.labelled}" if form.labelled else "notes"
 
     rows = [{"format": n, "about": f.about, "reads": reads(f), "writes": bool(f.writer)} for n, f in FORMATS.items()]
     return pd.DataFrame(rows)
@@ -121,17 +123,18 @@ def read_documents(path: str | Path, format: str | None = None) -> Iterator[dict
     Yields
     ------
     dict
-        `id`, `text` and `entities`, each with start, end, label and what else the format says of one (assertion, code).
+        `id`, `text` and `entities`, each with start, end, label and what else the format says of one (assertion, code);
+        of i2b2 2008 also `conditions`, of 2009 `medications`, as `clinnlp.evaluate.score_annotations` takes them.
 
     Raises
     ------
     InputError
-        When the format has no entities, or one lies outside its text or is not what the file quotes for it.
+        When the format has no labels, or an entity lies outside its text or is not what the file quotes for it.
     """
     path = Path(path)
     name = format or detect(path)
     if name in FORMATS and not FORMATS[name].labelled:
-        raise InputError(f"The format {name} has no entities. Those that have: {_names(labelled=True)}.")
+        raise InputError(f"The format {name} has no labels. Those that have: {_names(labelled=True)}.")
     for record in _records(path, name):
         if record.get("text"):
             yield to_document(record, path.name)
